@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading what may not be there, and writing so that a reader never sees half a file."""
+
+import hashlib
+import os
+import tempfile
+from typing import Optional
+
+
+def text(path: str) -> str:
+    """The file's text, or nothing where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def sha256(path: str) -> Optional[str]:
+    """The file's hash, or None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(block)
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def replace(path: str, content: str, mode: int = 0o644) -> None:
+    """Give the path this content in one step: whoever reads it sees the old text or the new, whole."""
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.makedirs(directory, mode=0o755)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the machine is, read from files wherever there is a file to read."""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import interpreters, location, nvidia, pci, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
+
+EFI = "/sys/firmware/efi"
+SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+CPU_FLAGS = ("avx", "avx2", "avx512f", "fma", "sse4_2")  # those that builds of TensorFlow were made for
+# /etc/os-release speaks of "debian"; Ansible, and so the tables, of "Debian".
+DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu"}
+
+
+def distribution(os_release: str = "/etc/os-release") -> Dict[str, Optional[str]]:
+    """Name, release and codename."""
+    fields = {key: value.strip("\"'") for key, value in re.findall(r"^(\w+)=(.*)$", text(os_release), re.MULTILINE)}
+    name = fields.get("ID", "")
+    return {
+        "distribution": DISTRIBUTIONS.get(name, fields.get("NAME", name)),
+        "release": fields.get("VERSION_ID", ""),
+        "codename": fields.get("VERSION_CODENAME") or fields.get("UBUNTU_CODENAME"),
+    }
+
+
+def glibc() -> Optional[str]:
+    """The version of the C library, None on a host with another one."""
+    try:
+        return (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")[2] or None
+    except (OSError, ValueError):
+        return None
+
+
+def cpu_flags(cpuinfo: str = "/proc/cpuinfo") -> List[str]:
+    """Which of the instruction sets that matter here the processor has."""
+    try:
+        with open(cpuinfo, encoding="ascii", errors="replace") as stream:  # the rest repeats it for each of many cores
+            present = next((line.partition(":")[2].split() for line in stream if line.startswith("flags")), [])
+    except OSError:
+        present = []
+    return [flag for flag in CPU_FLAGS if flag in present]
+
+
+def secure_boot(efi: str = EFI) -> Optional[bool]:
+    """Whether the firmware lets the kernel load signed modules only; None where it does not tell."""
+    if not os.path.isdir(efi):
+        return False
+    try:
+        with open(os.path.join(efi, "efivars", SECURE_BOOT), "rb") as stream:
+            return stream.read()[-1:] == b"\x01"
+    except OSError:
+        return None
+
+
+def may_become_root(seconds: int = 3) -> bool:
+    """Whether this user may act as root without being asked for a password."""
+    if os.getuid() == 0:
+        return True
+    sudo = shutil.which("sudo")
+    if not sudo:
+        return False
+    shell = ["/bin/sh", "-c", "true"]  # what Ansible runs through sudo
+    # To list first is not vain: a user whom sudo does not know is then only told so, and not reported to root by mail.
+    for command in ([sudo, "-n", "-l"] + shell, [sudo, "-n"] + shell):
+        try:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=seconds,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return False
+    return True
+
+
+def user() -> Dict[str, Any]:
+    """Who connects."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    return {"name": name, "uid": uid, "home": os.path.expanduser("~")}
+
+
+def gather(path: str, receipts_dir: str, pci_devices: str) -> Dict[str, Any]:
+    """All host facts."""
+    who = user()
+    search = interpreters.Search(interpreters.directories(who["home"], os.environ.get("PATH", "")))
+    place = location.describe(path)
+    devices = pci.nvidia_devices(pci_devices)
+    gpus = pci.gpus(devices)
+    driver = {"installed": nvidia.installed() if gpus else None, "loaded": nvidia.loaded()}
+    if gpus and driver["loaded"]:
+        nvidia.describe(gpus)
+    for gpu in gpus:
+        del gpu["address"]
+    facts: Dict[str, Any] = dict(distribution())
+    facts.update(
+        architecture=os.uname().machine,
+        glibc=glibc(),
+        cpu_flags=cpu_flags(),
+        gpus=gpus,
+        nvswitches=pci.nvswitches(devices),
+        driver=driver,
+        secure_boot=secure_boot(),
+        become=may_become_root(),
+        user=who,
+        path=place,
+        free_mb=location.free_mb(place["absolute"]),
+        environment=location.environment(place["absolute"]),
+        receipts=receipts.survey(receipts_dir, place["absolute"]),
+        pythons=search.pythons(),
+    )
+    return facts

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The place where an environment is to be: a link beside a directory of releases.
+
+~/tensorflow -> .tensorwright/tensorflow/<release>
+"""
+
+import json
+import os
+from typing import Any, Dict, Iterator, Optional
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
+from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import SEAL, STORE
+
+
+def absolute(path: str) -> str:
+    """The path without its ~; one that is relative stays so, for there is nothing that it could be relative to."""
+    return os.path.normpath(os.path.expanduser(path))
+
+
+def releases(path: str) -> str:
+    """The directory that holds the releases of the environment at this path."""
+    return os.path.join(os.path.dirname(path), STORE, os.path.basename(path))
+
+
+def receipt(path: str) -> str:
+    """The receipt of the environment at this path."""
+    return os.path.join(os.path.dirname(path), STORE, "receipts", os.path.basename(path) + ".json")
+
+
+def current(path: str) -> Optional[str]:
+    """The release that the path's link leads to, if it is such a link."""
+    try:
+        target = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    except OSError:
+        return None
+    return target if os.path.dirname(target) == releases(path) else None
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while True:
+        yield path
+        parent = os.path.dirname(path)
+        if parent in (path, ""):
+            return
+        path = parent
+
+
+def standing(path: str) -> str:
+    """The path itself or its nearest ancestor that exists."""
+    return next((place for place in _upwards(path) if os.path.exists(place)), "/")
+
+
+def _writable(path: str) -> bool:
+    """May this user make the link and its release: the places that do not exist yet are judged by their ancestor."""
+    places = {standing(os.path.dirname(path)), standing(releases(path))}
+    return all(os.access(place, os.W_OK | os.X_OK) for place in places)
+
+
+def describe(given: str) -> Dict[str, Any]:
+    """What stands at the place and around it."""
+    path = absolute(given)
+    if not os.path.isabs(path):
+        return {"given": given, "absolute": path, "blocked_by": None, "writable": False, "occupied": False}
+    above = [place for place in _upwards(os.path.dirname(path)) if os.path.lexists(place) and not os.path.isdir(place)]
+    return {
+        "given": given,
+        "absolute": path,
+        "blocked_by": above[-1] if above else None,
+        "writable": not above and _writable(path),
+        "occupied": os.path.lexists(path) and current(path) is None,
+    }
+
+
+def free_mb(path: str) -> Optional[int]:
+    """The space left to an ordinary user where the environment is to be."""
+    if not os.path.isabs(path):
+        return None
+    try:
+        space = os.statvfs(standing(os.path.dirname(path)))
+    except OSError:
+        return None
+    return space.f_bavail * space.f_frsize >> 20
+
+
+def environment(path: str) -> Optional[Dict[str, Any]]:
+    """The release in use and its seal; None where no environment is."""
+    release = current(path)
+    if release is None:
+        return None
+    try:
+        sealed = json.loads(text(os.path.join(release, SEAL)))
+    except ValueError:
+        sealed = None
+    return {"release": os.path.basename(release), "sealed": sealed}

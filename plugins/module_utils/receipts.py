@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Receipts: what a role put on a host and from which inputs.
+
+A receipt is only ever a shortcut to a result that the role's own tasks would give, so one that cannot be read or
+understood counts as missing, and whatever cannot be checked as an ordinary user is not held against the host.
+"""
+
+import glob
+import json
+import os
+import pwd
+import time
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, location, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
+from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, sha256, text
+
+SCHEMA = 1
+DIRECTORY = "/var/lib/tensorwright/receipts"
+KINDS = ("packages", "held", "files", "links", "distributions", "units", "users")
+UNITS = "/etc/systemd/system"
+CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
+
+Footprint = Dict[str, Any]
+
+
+# -- how things are on the host ---------------------------------------------------------------------------------------
+
+
+def _target(path: str) -> Optional[str]:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
+
+
+def _hash(path: str) -> Optional[str]:
+    if os.path.isdir(path):
+        raise ValueError("{0} is a directory: a footprint names the files".format(path))
+    return sha256(path)
+
+
+def _unit(name: str) -> Dict[str, bool]:
+    """A unit's state by the links and control groups that systemd keeps for it."""
+    wanted = (glob.glob("{0}/*.{1}/{2}".format(UNITS, kind, glob.escape(name))) for kind in ("wants", "requires"))
+    return {
+        "enabled": any(wanted),
+        "active": any(os.path.isdir(os.path.join(top, "system.slice", name)) for top in CONTROL_GROUPS),
+    }
+
+
+def _uid(name: str) -> Optional[int]:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _missing(path: str) -> bool:
+    """Surely not there: a place that this user may not look into proves nothing."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+# -- what a role declares, as it is now -------------------------------------------------------------------------------
+
+
+def record(request: Mapping[str, Any]) -> Footprint:
+    """The footprint that a role declares, with the hashes, targets and versions that the host has now.
+
+    packages: names, or name -> whether exactly the version of now is right; held, files, links, units, users: names;
+    distributions: site-packages directory -> names.
+    """
+    strange = sorted(set(request) - set(KINDS))
+    if strange:
+        raise ValueError("a footprint has no {0}; it has {1}".format(", ".join(strange), ", ".join(KINDS)))
+    asked = {kind: request.get(kind) or [] for kind in KINDS}
+    pinned = asked["packages"] if isinstance(asked["packages"], Mapping) else dict.fromkeys(asked["packages"], False)
+    installed = dpkg.packages(name for name, pin in pinned.items() if pin)
+    footprint: Footprint = {
+        "packages": {name: installed[name].version if name in installed else None for name in pinned},
+        "held": sorted(asked["held"]),
+        "files": {path: _hash(path) for path in asked["files"]},
+        "links": {path: _target(path) for path in asked["links"]},
+        "distributions": {},
+        "units": {name: _unit(name) for name in asked["units"]},
+        "users": {name: _uid(name) for name in asked["users"]},
+    }
+    for place, names in dict(asked["distributions"]).items():
+        present = distributions(place) or {}
+        footprint["distributions"][place] = {normal(name): present.get(normal(name)) for name in names}
+    return footprint
+
+
+# -- what has changed since -------------------------------------------------------------------------------------------
+
+
+def _package_names(footprint: Footprint) -> List[str]:
+    return list(footprint.get("packages") or {}) + list(footprint.get("held") or [])
+
+
+def _packages_drift(footprint: Footprint, installed: Mapping[str, dpkg.Package]) -> Iterable[str]:
+    packages, held = footprint.get("packages") or {}, footprint.get("held") or []
+    for name, version in sorted(packages.items()):
+        if name not in installed:
+            yield "package {0} is not installed".format(name)
+        elif version not in (None, installed[name].version):
+            yield "package {0} is {1} instead of {2}".format(name, installed[name].version, version)
+    for name in held:
+        if name in installed and not installed[name].held:
+            yield "package {0} is no longer held".format(name)
+
+
+def _files_drift(footprint: Footprint) -> Iterable[str]:
+    for path, digest in sorted((footprint.get("files") or {}).items()):
+        if _missing(path):
+            yield "{0} is missing".format(path)
+        elif os.access(path, os.R_OK) and sha256(path) != digest:
+            yield "{0} was edited".format(path)
+
+
+def _links_drift(footprint: Footprint) -> Iterable[str]:
+    for path, target in sorted((footprint.get("links") or {}).items()):
+        now = _target(path)
+        if _missing(path):
+            yield "{0} is missing".format(path)
+        elif now is None and not os.path.islink(path):
+            yield "{0} is no longer a link".format(path)
+        elif now != target:
+            yield "{0} points to {1} instead of {2}".format(path, now, target)
+
+
+def _distributions_drift(footprint: Footprint) -> Iterable[str]:
+    for place, names in sorted((footprint.get("distributions") or {}).items()):
+        present = distributions(place)
+        if present is None:
+            if _missing(place):
+                yield "{0} is missing".format(place)
+            continue
+        for name, version in sorted(names.items()):
+            if name not in present:
+                yield "{0} is missing from {1}".format(name, place)
+            elif version not in (None, present[name]):
+                yield "{0} in {1} is {2} instead of {3}".format(name, place, present[name], version)
+
+
+def _units_drift(footprint: Footprint) -> Iterable[str]:
+    for name, state in sorted((footprint.get("units") or {}).items()):
+        now = _unit(name)
+        if state.get("enabled") and not now["enabled"]:
+            yield "{0} is no longer enabled".format(name)
+        if state.get("active") and not now["active"]:
+            yield "{0} is not running".format(name)
+
+
+def _users_drift(footprint: Footprint) -> Iterable[str]:
+    for name, uid in sorted((footprint.get("users") or {}).items()):
+        now = _uid(name)
+        if now is None:
+            yield "user {0} is gone".format(name)
+        elif now != uid:
+            yield "user {0} has the id {1} instead of {2}".format(name, now, uid)
+
+
+CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
+    _files_drift,
+    _links_drift,
+    _distributions_drift,
+    _units_drift,
+    _users_drift,
+)
+
+
+def drift(footprint: Footprint, installed: Optional[Mapping[str, dpkg.Package]] = None) -> List[str]:
+    """The differences between a footprint and the host, one plain sentence each.
+
+    installed: what dpkg has of the footprint's packages, from a caller that asked for several footprints at once.
+    """
+    if installed is None:
+        installed = dpkg.packages(_package_names(footprint))
+    return list(_packages_drift(footprint, installed)) + [line for check in CHECKS for line in check(footprint)]
+
+
+# -- the files --------------------------------------------------------------------------------------------------------
+
+
+def _is_footprint(value: Any) -> bool:
+    """Whether every kind that is there has its shape: a list for held, a mapping for all others."""
+    return isinstance(value, dict) and all(
+        isinstance(value[kind], list if kind == "held" else dict) for kind in KINDS if kind in value
+    )
+
+
+def read(file: str) -> Optional[Dict[str, Any]]:
+    """The receipt in a file; None where it is missing, cannot be read or makes no sense."""
+    try:
+        receipt = json.loads(text(file))
+    except ValueError:
+        return None
+    if not isinstance(receipt, dict) or receipt.get("schema") != SCHEMA or not _is_footprint(receipt.get("footprint")):
+        return None
+    if not all(isinstance(receipt.get(key), str) for key in ("role", "inputs")):
+        return None
+    return receipt
+
+
+def write(file: str, role: str, inputs: str, footprint: Footprint, check_mode: bool = False) -> bool:
+    """Write the receipt; tells whether there was anything to write."""
+    receipt = {"schema": SCHEMA, "role": role, "inputs": inputs, "footprint": footprint}
+    before = read(file)
+    if before is not None and {key: value for key, value in before.items() if key != "written"} == receipt:
+        return False
+    if not check_mode:
+        receipt["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        replace(file, json.dumps(receipt, indent=2, sort_keys=True) + "\n")
+    return True
+
+
+def remove(file: str, check_mode: bool = False) -> bool:
+    """Remove the receipt, and the directories that were made for receipts once they are empty."""
+    if not os.path.lexists(file):
+        return False
+    if not check_mode:
+        os.unlink(file)
+        directory = os.path.dirname(file)
+        for place, names in (
+            (directory, ("receipts",)),
+            (os.path.dirname(directory), ("tensorwright", releases.STORE)),
+        ):
+            if os.path.basename(place) not in names or os.listdir(place):
+                break
+            os.rmdir(place)
+    return True
+
+
+def survey(directory: str, path: str) -> List[Dict[str, Any]]:
+    """Every receipt of the host, and that of the environment at this path, each held against the host."""
+    files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.json"))) + [location.receipt(path)]
+    receipts = [(file, receipt) for file, receipt in zip(files, map(read, files)) if receipt is not None]
+    installed = dpkg.packages(name for _file, receipt in receipts for name in _package_names(receipt["footprint"]))
+    found = []
+    for file, receipt in receipts:
+        facts = {key: receipt[key] for key in ("role", "inputs", "footprint")}
+        try:
+            facts.update(file=file, drift=drift(receipt["footprint"], installed))
+        except (AttributeError, TypeError):  # a footprint of another shape than record() gives: no receipt of ours
+            continue
+        found.append(facts)
+    return found

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Written into every release as the command `tensorflow-env`: users' own virtualenvs on top of a shared environment.
+
+    tensorflow-env create ~/mine
+
+makes a virtualenv that sees all of the environment's packages and into which its owner may `pip install`. Python's own
+`--system-site-packages` cannot do that: it sees the packages of the system's Python, not those of the virtualenv it is called from.
+"""
+
+import argparse
+import os
+import sys
+
+# Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
+PTH = "import os, sys; sys.path.append(os.path.realpath({!r}))\n"
+PIP = """#!{python}
+import sys
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
+
+
+def environment() -> str:
+    """Return the path of the environment that this command belongs to: <parent>/.tensorwright/<name>/<release> → <parent>/<name>."""
+    releases = os.path.dirname(os.path.realpath(sys.prefix))
+    return os.path.join(os.path.dirname(os.path.dirname(releases)), os.path.basename(releases))
+
+
+def create(path: str) -> str:
+    """Make the virtualenv at `path` and return the line that activates it."""
+    import venv
+
+    path = os.path.abspath(os.path.expanduser(path))
+    if os.path.lexists(path):
+        sys.exit("tensorflow-env: {} is there already; choose another path".format(path))
+    venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
+    version = "python{}.{}".format(*sys.version_info[:2])
+    base = os.path.join(environment(), "lib", version, "site-packages")
+    with open(os.path.join(path, "lib", version, "site-packages", "tensorwright.pth"), "w") as pth:
+        pth.write(PTH.format(base))
+    for name in ("pip", "pip3"):
+        program = os.path.join(path, "bin", name)
+        with open(program, "w") as script:
+            script.write(PIP.format(python=os.path.join(path, "bin", "python")))
+        os.chmod(program, 0o755)
+    return "source {}/bin/activate".format(path)
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="tensorflow-env", description="Your own virtualenv on top of " + environment()
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.required = True
+    make = commands.add_parser("create", help="make a virtualenv that sees all of the environment's packages")
+    make.add_argument("path", metavar="PATH")
+    arguments = parser.parse_args()
+    try:
+        print(create(arguments.path))
+    except OSError as error:
+        sys.exit("tensorflow-env: {}".format(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,535 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build, prove, switch, roll back and remove TensorFlow environments on the managed host."""
+
+DOCUMENTATION = r"""
+module: environment
+short_description: TensorFlow environments as sealed releases behind one link
+version_added: 0.1.0
+description:
+  - A release is built beside the one in use, proved by a session as an ordinary user, sealed, and only then switched to.
+  - Whatever stops before the switch leaves the environment as it was; the next run clears what was left unfinished.
+  - One run at a time works on an environment.
+author: The Tensorwright developers (@tensorwright)
+options:
+  path:
+    description: The path that users activate; becomes a link to the current release.
+    type: path
+    required: true
+  state:
+    description:
+      - V(present) makes the environment what is asked for.
+      - V(rolled_back) proves the release that was in use before the current one and switches back to it.
+      - V(absent) removes the environment with all its releases.
+    type: str
+    choices: [present, rolled_back, absent]
+    default: present
+  python:
+    description: The interpreter to build on. Required for O(state=present).
+    type: path
+  requirements:
+    description: What to install, as requirement specifiers.
+    type: list
+    elements: str
+    default: []
+  constraints:
+    description: Versions that must not be left, as requirement specifiers.
+    type: list
+    elements: str
+    default: []
+  version:
+    description: The TensorFlow version that the session must find.
+    type: str
+  cuda_build:
+    description: Whether the session must find a build with GPU support; unset accepts either.
+    type: bool
+  native:
+    description: Whether the system's own Python imports from this environment as well.
+    type: bool
+    default: false
+  installer:
+    description: The pinned tool that installs, with C(name) (V(uv) or V(pip)), C(version) and C(wheel) (C(file) and C(sha256)).
+    type: dict
+  index_url:
+    description: The package index; empty means the one that the host's environment names, or the public one.
+    type: str
+    default: ""
+  extra_index_urls:
+    description: Further indexes.
+    type: list
+    elements: str
+    default: []
+  ca_file:
+    description: A bundle of CA certificates to trust instead of the system's.
+    type: str
+    default: ""
+  cache:
+    description: Directory of the installers' cache; empty means one beside the releases, so that files can be linked.
+    type: str
+    default: ""
+  timeout:
+    description: Seconds that the network may stay silent.
+    type: int
+    default: 60
+  retries:
+    description: How often a broken download is tried again.
+    type: int
+    default: 3
+  keep:
+    description: How many sealed releases stay, the current one counted.
+    type: int
+    default: 2
+  lock_timeout:
+    description: Seconds to wait for another run on this environment.
+    type: int
+    default: 600
+  session_user:
+    description: Who runs the session where the module runs as root; empty means C(nobody).
+    type: str
+    default: ""
+  inputs:
+    description: Hash of the role's inputs for the receipt; without it no receipt is written.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Build and prove the environment
+  tensorwright.fleet.environment:
+    path: /opt/tensorflow
+    python: /usr/bin/python3.11
+    requirements: ["tensorflow-cpu==2.21.0", "pip"]
+    version: 2.21.0
+    installer: "{{ tensorflow_plan.installer }}"
+
+- name: Switch back to the previous release
+  tensorwright.fleet.environment:
+    path: /opt/tensorflow
+    state: rolled_back
+"""
+
+RETURN = r"""
+release:
+  description: Name of the current release.
+  type: str
+  returned: always
+previous:
+  description: Name of the release that was current before, if any.
+  type: str
+  returned: always
+session:
+  description: What the session found, where one ran.
+  type: dict
+  returned: when a session ran
+sealed:
+  description: The current release's seal.
+  type: dict
+  returned: for O(state=present) and O(state=rolled_back)
+added_by_users:
+  description: Distributions that users had installed into the previous release; they are not in the new one.
+  type: list
+  elements: str
+  returned: when a release was built
+removed:
+  description: What was removed, as names of releases, or paths.
+  type: list
+  elements: str
+  returned: always
+left:
+  description: What stays on the host after O(state=absent), one sentence each.
+  type: list
+  elements: str
+  returned: for O(state=absent)
+"""
+
+import os
+import shutil
+import subprocess
+from inspect import getsource
+from typing import Any, Dict, List, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    bytecode,
+    installer,
+    native,
+    receipts,
+    release_pin,
+    releases,
+    session,
+    tensorflow_env,
+)
+
+PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
+
+
+class Builder(object):
+    """One run of the module on one environment."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.params = module.params
+        self.environment = releases.Environment(self.params["path"])
+        self.python = self.params["python"]
+        self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
+
+    # --- state: present -------------------------------------------------------------------------------------------
+
+    def present(self) -> None:
+        """Make the environment what is asked for."""
+        environment = self.environment
+        previous = environment.current()
+        if self.module.check_mode and not os.path.exists(self.python):
+            self.result["changed"] = True  # an earlier step of the run would have installed it
+            return
+        host = native.probe(self.python) if self.params["native"] else {}
+        contents = self.contents()
+        name = self.choose(releases.release_name(contents))
+        built = environment.sealed(name) is None
+        self.result.update(release=name, previous=previous)
+        if self.module.check_mode:
+            self.result["changed"] = built or previous != name or bool(environment.unsealed())
+            return
+        self.clear_unsealed()
+        if built:
+            self.refuse_shadow(host)
+            self.build(name, contents, native.constraints(host.get("requires", [])))
+            self.result["added_by_users"] = self.added_by_users(previous)
+        if previous != name:
+            self.prove_and_switch(name)
+        seal = environment.sealed(name) or {}
+        links = self.point_system(name, host) if self.params["native"] else {"files": [], "links": []}
+        self.clear_surplus()
+        self.write_receipt(name, seal, links)
+        self.result["sealed"] = seal
+
+    def contents(self) -> Dict[str, Any]:
+        """Return what a release is made of; equal contents have the same name."""
+        params = self.params
+        version = ".".join(python_version(self.python).split(".")[:2])
+        return {
+            "python": [os.path.realpath(self.python), version],
+            "requirements": sorted(params["requirements"]),
+            "constraints": sorted(params["constraints"]),
+            "installer": params["installer"]["name"],
+        }
+
+    def choose(self, name: str) -> str:
+        """Return the release to use: the one of this name, or, where it was damaged, the next one that is whole or free."""
+        candidate, number = name, 1
+        while self.environment.sealed(candidate) is not None and not self.environment.intact(candidate):
+            number += 1
+            candidate = "{}-{}".format(name, number)
+        return candidate
+
+    def clear_unsealed(self) -> None:
+        """Clear what earlier runs left unfinished."""
+        for name in self.environment.unsealed():
+            self.environment.remove(name)
+            self.result["removed"].append(name)
+            self.result["changed"] = True
+
+    def refuse_shadow(self, host: Dict[str, Any]) -> None:
+        """Fail where the system's Python would import another TensorFlow than ours."""
+        found = host.get("tensorflow")
+        if found and os.sep + releases.STORE + os.sep not in found:
+            raise installer.InstallError(
+                "{} already imports a TensorFlow that Tensorwright did not install, {}; remove that one first "
+                "(pip uninstall tensorflow), or choose tensorflow_method virtualenv".format(self.python, found)
+            )
+
+    def added_by_users(self, previous: Optional[str]) -> List[str]:
+        """Return what users installed into the previous release themselves: it stays there, but is not in the new one."""
+        seal = self.environment.sealed(previous) if previous else None
+        if previous is None or seal is None:
+            return []
+        there = releases.installed(self.environment.directory(previous))
+        return sorted("{}=={}".format(*item) for item in there.items() if item[0] not in seal["distributions"])
+
+    def build(self, name: str, contents: Dict[str, Any], system_constraints: List[str]) -> None:
+        """Build release `name`; what a failure leaves is removed at once, so that a full disk is free again."""
+        directory = self.environment.directory(name)
+        self.result["changed"] = True
+        try:
+            self.fill(directory, contents["constraints"] + system_constraints)
+            found = self.prove(directory)
+            self.environment.seal(name, self.facts(directory, contents, found))
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+    def fill(self, directory: str, constraints: List[str]) -> None:
+        """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
+        store = self.environment.shared
+        log = store("log", self.environment.name + ".log")
+        with open(log, "w"):
+            pass  # one run's output
+        cache = self.params["cache"] or store("cache")
+        tool = installer.choose(self.params["installer"], self.params, store("tools"), cache, log)
+        tool.create(self.python, directory, self.environment.name)
+        bounds = os.path.join(directory, "constraints.txt")
+        write(bounds, "".join(line + "\n" for line in constraints))
+        write(os.path.join(directory, releases.HOLD), "")
+        tool.install(directory, self.params["requirements"], bounds)
+        (site_packages,) = releases.site_packages(directory)
+        write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
+        write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
+        if not self.params["native"]:
+            shebang = "#!{}\n".format(os.path.join(directory, "bin", "python"))
+            write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
+        self.write_pip_configuration(directory)
+        python = os.path.join(directory, "bin", "python")
+        self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(cache, "bytecode"))
+
+    def write_pip_configuration(self, directory: str) -> None:
+        """Let users' own `pip install` in the environment reach the site's index as the installer did."""
+        lines = []
+        if self.params["index_url"]:
+            lines.append("index-url = " + without_login(self.params["index_url"]))
+        if self.params["extra_index_urls"]:
+            lines.append("extra-index-url = " + "\n  ".join(map(without_login, self.params["extra_index_urls"])))
+        if self.params["ca_file"]:
+            lines.append("cert = " + self.params["ca_file"])
+        if lines:
+            write(os.path.join(directory, "pip.conf"), "[global]\n" + "\n".join(lines) + "\n")
+
+    def prove(self, directory: str) -> Dict[str, Any]:
+        """Run the session test in a release. Raises SessionError."""
+        params = self.params
+        extra = releases.site_packages(directory)[0] if params["native"] else None
+        python = self.python if params["native"] else os.path.join(directory, "bin", "python")
+        user = session.choose_user(directory, params["session_user"])
+        found = session.run(python, user, extra)
+        wrong = session.faults(found, params["version"], params["cuda_build"])
+        if wrong:
+            raise session.SessionError("; ".join(wrong))
+        self.result["session"] = found
+        return found
+
+    def facts(self, directory: str, contents: Dict[str, Any], found: Dict[str, Any]) -> Dict[str, Any]:
+        """Return the seal of a release that was just proved."""
+        return {
+            "contents": contents,
+            "distributions": releases.installed(directory),
+            "version": self.params["version"],
+            "cuda_build": self.params["cuda_build"],
+            "native": self.params["native"],
+            "python": found["python"],
+            "session": found,
+            "proved": releases.now(),
+            "used": releases.now(),
+        }
+
+    def prove_and_switch(self, name: str) -> None:
+        """Prove a release that was sealed earlier, then let the path lead to it."""
+        environment = self.environment
+        seal = environment.sealed(name) or {}
+        if "session" not in self.result:
+            seal.update(session=self.prove(environment.directory(name)), proved=releases.now())
+        environment.seal(name, dict(seal, used=releases.now()))
+        environment.switch(name)
+        self.result["changed"] = True
+
+    def point_system(self, name: str, host: Dict[str, Any]) -> Dict[str, List[str]]:
+        """Let the system's Python import from release `name`; return the receipt's files and links."""
+        environment = self.environment
+        pth = native.pth_file(host["site"], environment.name)
+        (site_packages,) = releases.site_packages(environment.directory(name))
+        tools = native.link_tools(environment.path)
+        if native.point(pth, site_packages) or tools["made"]:
+            self.result["changed"] = True
+        return {"files": [pth], "links": tools["links"]}
+
+    def clear_surplus(self) -> None:
+        """Clear the releases beyond those to keep."""
+        for name in self.environment.surplus(self.params["keep"]):
+            self.environment.remove(name)
+            self.result["removed"].append(name)
+            self.result["changed"] = True
+
+    def write_receipt(self, name: str, seal: Dict[str, Any], links: Dict[str, List[str]]) -> None:
+        """Write down what is on the host now and from which inputs."""
+        if not self.params["inputs"]:
+            return
+        environment = self.environment
+        directory = environment.directory(name)
+        footprint = {
+            "files": links["files"] + [os.path.join(directory, releases.SEAL)],
+            "links": links["links"] + [environment.path],
+            "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
+        }
+        path = environment.shared("receipts", environment.name + ".json")
+        if receipts.write(path, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):
+            self.result["changed"] = True
+
+    # --- state: rolled_back ---------------------------------------------------------------------------------------
+
+    def rolled_back(self) -> None:
+        """Switch to the release that was in use before the current one, after proving that it still runs."""
+        environment = self.environment
+        current = environment.current()
+        earlier = [name for name in environment.sealed_releases() if name != current]
+        if current is None or not earlier:
+            raise releases.StoreError("{} has no earlier release to go back to".format(environment.path))
+        seal = environment.sealed(earlier[0]) or {}
+        self.python = seal["contents"]["python"][0]
+        self.params.update(version=seal["version"], cuda_build=seal["cuda_build"], native=seal["native"])
+        self.result.update(changed=True, release=earlier[0], previous=current, sealed=seal)
+        if self.module.check_mode:
+            return
+        self.prove_and_switch(earlier[0])
+        if seal["native"]:
+            self.point_system(earlier[0], native.probe(self.python))
+        self.result["sealed"] = environment.sealed(earlier[0])
+
+    # --- state: absent --------------------------------------------------------------------------------------------
+
+    def absent(self) -> None:
+        """Remove the environment wholly: its link, its releases, what leads the system's Python to it, its receipt."""
+        environment = self.environment
+        receipt = environment.shared("receipts", environment.name + ".json")
+        names = environment.all_releases()
+        current = environment.current()
+        busy = {name: releases.users_of(environment.directory(name)) for name in names}
+        for users in busy.values():
+            if users:
+                raise releases.StoreError(
+                    "{} is in use by process {}; stop it and run again".format(
+                        environment.path, ", ".join(map(str, users))
+                    )
+                )
+        self.result.update(changed=bool(current or names or os.path.exists(receipt)), previous=current)
+        footprint = (receipts.read(receipt) or {}).get("footprint", {})
+        pth = [path for path in footprint.get("files", {}) if path.endswith(".pth")]
+        self.result["removed"] = [environment.path] * bool(current) + pth + names
+        self.result["left"] = self.left_behind()
+        if self.module.check_mode or not self.result["changed"]:
+            return
+        for path in pth:
+            remove_file(path)
+        self.result["removed"] += native.unlink_tools(environment.path)
+        if current:
+            os.unlink(environment.path)
+        for name in names:
+            environment.remove(name)
+        for path in (environment.shared("log", environment.name + ".log"), receipt):
+            remove_file(path)
+        if os.path.isdir(environment.releases):
+            os.rmdir(environment.releases)
+
+    def left_behind(self) -> List[str]:
+        """Return what stays on the host, and why."""
+        others = [
+            name
+            for name in sorted(listdir(self.environment.store))
+            if name not in releases.SHARED + (self.environment.name,)
+        ]
+        if others:
+            return ["{} stays: the environments {} use it".format(self.environment.store, ", ".join(others))]
+        return []
+
+    def clear_store(self) -> None:
+        """Remove the store after its last environment."""
+        if not set(listdir(self.environment.store)) - set(releases.SHARED):
+            shutil.rmtree(self.environment.store, ignore_errors=True)
+
+
+def python_version(python: str) -> str:
+    """Return an interpreter's version, such as 3.11.2. Raises InstallError."""
+    try:
+        program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+        return subprocess.check_output([python, "-s", "-E", "-c", program], universal_newlines=True).strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise installer.InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
+
+
+def without_login(url: str) -> str:
+    """Return a URL without user and password: the site's login is not for every user of the host to read."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return scheme + separator + host.rpartition("@")[2] + slash + path
+
+
+def write(path: str, text: str, mode: int = 0o644) -> None:
+    """Write a file with the mode it is to have whatever the umask is."""
+    with open(path, "w") as out:
+        out.write(text)
+    os.chmod(path, mode)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file that may be gone already."""
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
+def listdir(path: str) -> List[str]:
+    """Return the entries of a directory that may not be there."""
+    return os.listdir(path) if os.path.isdir(path) else []
+
+
+def main() -> None:
+    """Run the module."""
+    module: Any = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "rolled_back", "absent"], "default": "present"},
+            "python": {"type": "path"},
+            "requirements": {"type": "list", "elements": "str", "default": []},
+            "constraints": {"type": "list", "elements": "str", "default": []},
+            "version": {"type": "str"},
+            "cuda_build": {"type": "bool"},
+            "native": {"type": "bool", "default": False},
+            "installer": {"type": "dict"},
+            "index_url": {"type": "str", "default": "", "no_log": True},  # may carry a login
+            "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+            "ca_file": {"type": "str", "default": ""},
+            "cache": {"type": "str", "default": ""},
+            "timeout": {"type": "int", "default": 60},
+            "retries": {"type": "int", "default": 3},
+            "keep": {"type": "int", "default": 2},
+            "lock_timeout": {"type": "int", "default": 600},
+            "session_user": {"type": "str", "default": ""},
+            "inputs": {"type": "str"},
+        },
+        required_if=[("state", "present", ("python", "requirements", "version", "installer"))],
+        supports_check_mode=True,
+    )
+    os.umask(0o022)  # a shared environment is readable by all, whoever's umask this run has
+    builder: Optional[Builder] = None
+    try:
+        builder = Builder(module)
+        steps = {"present": builder.present, "rolled_back": builder.rolled_back, "absent": builder.absent}
+        environment, state = builder.environment, module.params["state"]
+        if module.check_mode or (state != "present" and not os.path.isdir(environment.store)):
+            steps[state]()
+        else:
+            environment.prepare()
+            with environment.locked(module.params["lock_timeout"]):
+                steps[state]()
+            if state == "absent":
+                builder.clear_store()
+        module.exit_json(**builder.result)
+    except KeyboardInterrupt:
+        fail(module, builder, "interrupted", "")
+    except (installer.InstallError, session.SessionError) as error:
+        fail(module, builder, str(error), error.output if hasattr(error, "output") else "")
+    except (releases.StoreError, OSError) as error:
+        fail(module, builder, str(error), "")
+
+
+def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
+    """Fail in one sentence that says what the environment's users have now."""
+    path = module.params["path"]
+    current = None
+    if builder is not None:
+        try:
+            current = builder.environment.current()
+        except releases.StoreError:
+            current = None
+    state = "release {} stays in use".format(current) if current else "nothing was put in its place"
+    module.fail_json(msg="{}: {}; {}".format(path, why, state), output=output[-4000:])
+
+
+if __name__ == "__main__":
+    main()

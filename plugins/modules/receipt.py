@@ -1,0 +1,160 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write or remove a role's receipt."""
+
+DOCUMENTATION = r"""
+module: receipt
+short_description: Write or remove a role's receipt
+version_added: 0.1.0
+description:
+  - A receipt says what a role put on a host and from which inputs. It is written by a role's last task.
+  - The role names its footprint. The module looks at the host and adds the hashes, link targets and versions.
+  - A receipt is only a shortcut. Where it is missing, the role runs.
+author:
+  - The Tensorwright developers
+options:
+  role:
+    description: The role that writes it.
+    type: str
+    required: true
+  state:
+    description: Whether there is to be a receipt.
+    type: str
+    choices: [present, absent]
+    default: present
+  inputs:
+    description: The hash of the role's inputs, from the filter P(tensorwright.fleet.inputs#filter).
+    type: str
+  file:
+    description: The receipt, by default the role's own below C(/var/lib/tensorwright/receipts).
+    type: path
+  footprint:
+    description: What the role put on the host.
+    type: dict
+    default: {}
+    suboptions:
+      packages:
+        description: Names of packages, or a mapping of names to whether exactly the version of now is right.
+        type: raw
+        default: []
+      held:
+        description: Packages that are held.
+        type: list
+        elements: str
+        default: []
+      files:
+        description: Files whose content matters. Not directories.
+        type: list
+        elements: path
+        default: []
+      links:
+        description: Symbolic links whose target matters.
+        type: list
+        elements: path
+        default: []
+      distributions:
+        description: Directories of Python packages, each with the names of distributions whose versions matter.
+        type: dict
+        default: {}
+      units:
+        description: Units of systemd that are to stay enabled and active, as far as they are now.
+        type: list
+        elements: str
+        default: []
+      users:
+        description: Users that the role made.
+        type: list
+        elements: str
+        default: []
+attributes:
+  check_mode:
+    description: Tells whether a receipt would be written, and writes none.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the receipt
+  tensorwright.fleet.receipt:
+    role: cuda
+    inputs: "{{ tensorflow_plan | tensorwright.fleet.inputs('cuda', hostvars[inventory_hostname]) }}"
+    footprint:
+      packages: {cuda-libraries-12-5: true, pciutils: false}
+      held: [cuda-libraries-12-5]
+      files: [/etc/profile.d/cuda.sh]
+      links: [/usr/local/cuda]
+  become: true
+
+- name: Remove the receipt
+  tensorwright.fleet.receipt:
+    role: cuda
+    state: absent
+  become: true
+"""
+
+RETURN = r"""
+file:
+  description: Where the receipt is, or was.
+  returned: always
+  type: str
+  sample: /var/lib/tensorwright/receipts/cuda.json
+footprint:
+  description: What the role put on the host, with hashes, targets and versions.
+  returned: when O(state=present)
+  type: dict
+  sample:
+    packages: {cuda-libraries-12-5: 12.5.1-1, pciutils: null}
+    held: [cuda-libraries-12-5]
+    files: {/etc/profile.d/cuda.sh: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}
+    links: {/usr/local/cuda: /etc/alternatives/cuda}
+    distributions: {}
+    units: {}
+    users: {}
+"""
+
+import os
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils import receipts
+
+FOOTPRINT: Dict[str, Any] = {
+    "packages": {"type": "raw", "default": []},
+    "held": {"type": "list", "elements": "str", "default": []},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "links": {"type": "list", "elements": "path", "default": []},
+    "distributions": {"type": "dict", "default": {}},
+    "units": {"type": "list", "elements": "str", "default": []},
+    "users": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main() -> None:
+    """Do as asked."""
+    module: Any = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "inputs": {"type": "str"},
+            "file": {"type": "path"},
+            "footprint": {"type": "dict", "default": {}, "options": FOOTPRINT},
+        },
+        required_if=[("state", "present", ["inputs"])],
+        supports_check_mode=True,
+    )
+    asked = module.params
+    answer: Dict[str, Any] = {"file": asked["file"] or os.path.join(receipts.DIRECTORY, asked["role"] + ".json")}
+    try:
+        if asked["state"] == "absent":
+            answer["changed"] = receipts.remove(answer["file"], module.check_mode)
+        else:
+            answer["footprint"] = receipts.record(asked["footprint"])
+            answer["changed"] = receipts.write(
+                answer["file"], asked["role"], asked["inputs"], answer["footprint"], module.check_mode
+            )
+    except (OSError, ValueError) as error:
+        module.fail_json(msg="The receipt {0} was not written: {1}".format(answer["file"], error), **answer)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

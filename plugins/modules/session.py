@@ -1,0 +1,80 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the session test in an environment, as an ordinary user."""
+
+DOCUMENTATION = r"""
+module: session
+short_description: The session test in an environment, as an ordinary user
+version_added: 0.1.0
+description:
+  - Prints C(Hello, TensorFlow!) from a session, computes a product whose answer is known, and holds version and device support of the
+    build against the plan. Changes nothing.
+author: The Tensorwright developers (@tensorwright)
+options:
+  python:
+    description: The Python that users of the environment start.
+    type: path
+    required: true
+  version:
+    description: The planned TensorFlow version.
+    type: str
+    required: true
+  cuda_build:
+    description: Whether the build is to have GPU support; unset accepts either.
+    type: bool
+  user:
+    description: Who runs the session where the module runs as root; empty means C(nobody) where that user can reach the environment.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Run the session test
+  tensorwright.fleet.session:
+    python: /opt/tensorflow/bin/python
+    version: 2.21.0
+    cuda_build: false
+"""
+
+RETURN = r"""
+session:
+  description: What the session found.
+  type: dict
+  returned: always
+  sample: {greeting: "Hello, TensorFlow!", tensorflow: 2.21.0, python: 3.11.2, cuda_build: false, gpus: 0, user: nobody, seconds: 3.1}
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, session
+
+
+def main() -> None:
+    """Run the module."""
+    module: Any = AnsibleModule(
+        argument_spec={
+            "python": {"type": "path", "required": True},
+            "version": {"type": "str", "required": True},
+            "cuda_build": {"type": "bool"},
+            "user": {"type": "str", "default": ""},
+        },
+        supports_check_mode=True,
+    )
+    python = module.params["python"]
+    try:
+        found = session.run(python, session.choose_user(os.path.dirname(python), module.params["user"]))
+    except (session.SessionError, OSError) as error:
+        output = getattr(error, "output", "")
+        why = diagnosis.explain(output) or (diagnosis.unknown(output) if output else "")
+        module.fail_json(msg="{}: {}{}".format(python, error, why and "; " + why), output=output[-4000:])
+    wrong = session.faults(found, module.params["version"], module.params["cuda_build"])
+    if wrong:
+        module.fail_json(msg="{}: {}".format(python, "; ".join(wrong)), session=found)
+    module.exit_json(changed=False, session=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gather the host facts."""
+
+DOCUMENTATION = r"""
+module: tensorflow_host
+short_description: Gather what a plan has to know of a host
+version_added: 0.1.0
+description:
+  - Gathers the host facts that a plan is made from, in one process, and mostly by reading files.
+  - In the same trip the receipts of the host are read and held against the host.
+  - Needs no root. GPUs are found on the PCI bus, so there need not be a driver.
+author:
+  - The Tensorwright developers
+options:
+  path:
+    description: Where the environment is, or is to be. It may begin with C(~), the connecting user's home.
+    type: str
+    default: ~/tensorflow
+  receipts_dir:
+    description: The directory of the receipts of those roles that concern the whole host.
+    type: path
+    default: /var/lib/tensorwright/receipts
+  pci_devices:
+    description: The directory that shows the devices of the PCI bus.
+    type: path
+    default: /sys/bus/pci/devices
+attributes:
+  check_mode:
+    description: Changes nothing in any mode.
+    support: full
+  facts:
+    description: Returns C(ansible_facts).
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Gather the host facts
+  tensorwright.fleet.tensorflow_host:
+    path: /opt/tensorflow
+
+- name: Let the play gather them in place of setup
+  hosts: all
+  gather_facts: true
+  vars:
+    ansible_facts_modules: [tensorwright.fleet.tensorflow_host]
+  tasks: []
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The host facts.
+  returned: always
+  type: dict
+  contains:
+    tensorflow_host:
+      description: What the machine is and what earlier runs left on it.
+      returned: always
+      type: dict
+      sample:
+        distribution: Debian
+        release: "12"
+        codename: bookworm
+        architecture: x86_64
+        glibc: "2.36"
+        cpu_flags: [avx, avx2, fma, sse4_2]
+        pythons: [{path: /usr/bin/python3.11, version: 3.11.2}]
+        gpus: [{pci_id: "10de:20b2", name: NVIDIA A100-SXM4-80GB, compute_capability: "8.0", memory_mb: 81920}]
+        nvswitches: 0
+        driver: {installed: 550.54.15, loaded: 550.54.15}
+        secure_boot: false
+        free_mb: 50000
+        become: true
+        user: {name: alice, uid: 1000, home: /home/alice}
+        path:
+          given: ~/tensorflow
+          absolute: /home/alice/tensorflow
+          blocked_by: null
+          writable: true
+          occupied: false
+        environment: null
+        receipts: []
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils import host, pci, receipts
+
+
+def main() -> None:
+    """Gather and answer."""
+    module: Any = AnsibleModule(
+        argument_spec={
+            # Not of the type path, which would expand $VARIABLES and hide what was given.
+            "path": {"type": "str", "default": "~/tensorflow"},
+            "receipts_dir": {"type": "path", "default": receipts.DIRECTORY},
+            "pci_devices": {"type": "path", "default": pci.DEVICES},
+        },
+        supports_check_mode=True,
+    )
+    asked = module.params
+    facts = host.gather(asked["path"], asked["receipts_dir"], asked["pci_devices"])
+    module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
+
+
+if __name__ == "__main__":
+    main()
