@@ -28,11 +28,18 @@ def sha256(path: str) -> Optional[str]:
     return digest.hexdigest()
 
 
+def _make(directory: str) -> None:
+    """Make the directory and those above it readable by all, whatever the umask says."""
+    if not os.path.isdir(directory):
+        _make(os.path.dirname(directory))
+        os.mkdir(directory)
+        os.chmod(directory, 0o755)
+
+
 def replace(path: str, content: str, mode: int = 0o644) -> None:
     """Give the path this content in one step: whoever reads it sees the old text or the new, whole."""
     directory = os.path.dirname(path)
-    if not os.path.isdir(directory):
-        os.makedirs(directory, mode=0o755)
+    _make(directory)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

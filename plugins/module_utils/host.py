@@ -58,7 +58,7 @@ def secure_boot(efi: str = EFI) -> Optional[bool]:
         return None
 
 
-def may_become_root(seconds: int = 3) -> bool:
+def may_become_root(seconds: float = 3) -> bool:
     """Whether this user may act as root without being asked for a password."""
     if os.getuid() == 0:
         return True

@@ -137,6 +137,7 @@ class Uv(Installer):
             UV_HTTP_TIMEOUT=str(self.site["timeout"]),
             UV_HTTP_RETRIES=str(self.site["retries"]),
             UV_PYTHON_DOWNLOADS="never",
+            UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
             UV_NO_PROGRESS="1",
         )
         return env

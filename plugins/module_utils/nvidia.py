@@ -41,7 +41,7 @@ def installed(libraries: Tuple[str, ...] = LIBRARIES, status: str = dpkg.STATUS)
     return max(versions, key=_key) if versions else None
 
 
-def _query(fields: str, seconds: int) -> Optional[str]:
+def _query(fields: str, seconds: float) -> Optional[str]:
     try:
         done = subprocess.run(
             ["nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader,nounits"],
@@ -56,7 +56,7 @@ def _query(fields: str, seconds: int) -> Optional[str]:
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-def _smi(seconds: int) -> Dict[str, List[str]]:
+def _smi(seconds: float) -> Dict[str, List[str]]:
     """Bus address -> name, memory and, where the driver tells it, compute capability."""
     output = _query("pci.bus_id,name,memory.total,compute_cap", seconds)
     if output is None:  # drivers before 510 do not know compute_cap, and answer such a query with nothing at all
@@ -70,7 +70,7 @@ def _address(address: str) -> str:
     return address.lower()[-12:]
 
 
-def describe(gpus: List[Dict[str, Any]], proc: str = PROC, seconds: int = SECONDS) -> None:
+def describe(gpus: List[Dict[str, Any]], proc: str = PROC, seconds: float = SECONDS) -> None:
     """Add to GPUs found on the bus what the running driver knows of them."""
     known = _smi(seconds)
     for gpu in gpus:

@@ -88,6 +88,10 @@ options:
     description: Who runs the session where the module runs as root; empty means C(nobody).
     type: str
     default: ""
+  plan:
+    description: The plan that the release is built from; kept in its seal.
+    type: dict
+    default: {}
   inputs:
     description: Hash of the role's inputs for the receipt; without it no receipt is written.
     type: str
@@ -310,6 +314,7 @@ class Builder(object):
         """Return the seal of a release that was just proved."""
         return {
             "contents": contents,
+            "plan": self.params["plan"],
             "distributions": releases.installed(directory),
             "version": self.params["version"],
             "cuda_build": self.params["cuda_build"],
@@ -490,6 +495,7 @@ def main() -> None:
             "keep": {"type": "int", "default": 2},
             "lock_timeout": {"type": "int", "default": 600},
             "session_user": {"type": "str", "default": ""},
+            "plan": {"type": "dict", "default": {}},
             "inputs": {"type": "str"},
         },
         required_if=[("state", "present", ("python", "requirements", "version", "installer"))],

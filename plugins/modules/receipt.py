@@ -128,6 +128,12 @@ FOOTPRINT: Dict[str, Any] = {
 }
 
 
+def fail(module: Any, answer: Dict[str, Any], reason: str) -> None:
+    """End with one sentence."""
+    outcome = "removed" if module.params["state"] == "absent" else "written"
+    module.fail_json(msg="The receipt {0} was not {1}: {2}".format(answer["file"], outcome, reason), **answer)
+
+
 def main() -> None:
     """Do as asked."""
     module: Any = AnsibleModule(
@@ -151,8 +157,10 @@ def main() -> None:
             answer["changed"] = receipts.write(
                 answer["file"], asked["role"], asked["inputs"], answer["footprint"], module.check_mode
             )
-    except (OSError, ValueError) as error:
-        module.fail_json(msg="The receipt {0} was not written: {1}".format(answer["file"], error), **answer)
+    except ValueError as error:
+        fail(module, answer, str(error))
+    except OSError as error:
+        fail(module, answer, "{0}: {1}".format(error.filename or answer["file"], error.strerror or error))
     module.exit_json(**answer)
 
 

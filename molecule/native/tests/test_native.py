@@ -1,0 +1,44 @@
+"""TensorFlow for everybody's python3, beside a distribution that stays as it was."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host as Login
+
+from tests.hosts import Host
+from tests.runs import GREETING, SESSION, Run, run
+from tests.traces import traces
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+def test_any_user_runs_a_session_with_python3(login: Callable[[str], Login], name: str) -> None:
+    assert login(name).check_output("python3 -c %s", SESSION) == GREETING
+
+
+def test_requirements_of_all_packages_are_met(alice: Login) -> None:
+    assert alice.check_output("python3 -m pip check") == "No broken requirements found."
+
+
+def test_the_distribution_is_untouched(root: Login) -> None:
+    packages = root.check_output("dpkg-query --show --showformat '${Package} ' 'python3*' 'libpython3*'")
+    assert root.check_output(f"dpkg --verify {packages}") == ""
+
+
+def test_python_is_still_marked_as_externally_managed(root: Login) -> None:
+    marks = root.check_output("ls /usr/lib/python3.*/EXTERNALLY-MANAGED").splitlines()
+    assert marks
+    for mark in marks:
+        root.check_output("dpkg --search %s", mark)
+
+
+def test_a_second_run_changes_nothing_when_receipts_are_not_trusted(inventory: Path) -> None:
+    run("site.yml", inventory, tensorwright_trust_receipts=False).changed_nothing()
+
+
+def test_uninstall_restores_the_host(machine: Host, alice: Login, play: Callable[..., Run]) -> None:
+    assert alice.run("python3 -c 'import tensorflow'").rc == 0
+    removed = play("playbooks/uninstall.yml").succeeded()
+    assert "No module named 'tensorflow'" in alice.run("python3 -c 'import tensorflow'").stderr
+    unnamed = [path for path in traces(machine, "/etc", "/opt", "/usr") if not removed.names(path)]
+    assert not unnamed, removed.output

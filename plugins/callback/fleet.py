@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible's own output, but for failures: these are sentences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
+
+DOCUMENTATION = r"""
+name: fleet
+type: stdout
+short_description: Ansible's own output, with failures in sentences
+version_added: 0.1.0
+description:
+  - Prints as P(ansible.builtin.default#callback) does, except for failures.
+  - A refusal, or a failure of a module of this collection, is one line for each sentence.
+  - Of other failures the result is shown, without the excerpt of the source that newer releases of Ansible add.
+  - With C(-v) all is printed as Ansible prints it.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout_callback in ansible.cfg
+"""
+
+
+class CallbackModule(Default):
+    """The default callback with failures in sentences."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "tensorwright.fleet.fleet"
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """A refusal, or what our own module says, in its own words."""
+        task, host = result._task, result._host.get_name()
+        refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "")
+        ours = refused or task.action.startswith("tensorwright.fleet.")
+        if self._display.verbosity or ignore_errors or task.loop or not ours:
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        if self._last_task_banner != task._uuid:
+            self._print_task_banner(task)
+        self._handle_warnings(result._result)
+        for line in failures.problems(result._result):
+            text = f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}"
+            self._display.display(text, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
+
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """The message says it; the place in the source is for those who ask for more. A crash has no other message."""
+        if self._display.verbosity or "MODULE FAILURE" in str(result.get("msg")):
+            super()._handle_exception(result, use_stderr)
+        else:
+            result.pop("exception", None)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table that a run ends with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, result_table
+
+DOCUMENTATION = r"""
+name: result
+type: aggregate
+short_description: The table that a run ends with
+version_added: 0.1.0
+description:
+  - Prints one row for each host, what went wrong and what to type next, once the run is over.
+  - A host's row is what the run left in the statistics of that host under C(tensorflow_result), or how the host failed.
+  - Prints nothing after runs that left neither.
+requirements:
+  - named in C(callbacks_enabled) of ansible.cfg
+"""
+
+CELLS = ("method", "device", "python", "tensorflow")
+
+
+class CallbackModule(CallbackBase):
+    """Collects how each host fares, and prints the table at the end."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "tensorwright.fleet.result"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, display: Any = None, options: Any = None) -> None:
+        super().__init__(display=display, options=options)
+        self._started_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._first: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._failed: dict[str, tuple[str, list[str]]] = {}
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
+        with suppress(Exception):  # a table that cannot be read is the plan's to refuse, with its reason
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+
+            tables.load()
+        with suppress(OSError):
+            for role in receipts.roles():
+                receipts.code(role)
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        """A host's time begins with its first task."""
+        self._first.setdefault(host.get_name(), time.monotonic())
+
+    def _seen(self, result: Any) -> str:
+        name = str(result._host.get_name())
+        self._last[name] = time.monotonic()
+        return name
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """A host's time ends with its last task."""
+        self._seen(result)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """A host's time ends with its last task."""
+        self._seen(result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """The last failure of a host is the one that ended its run; earlier ones were rescued."""
+        name = self._seen(result)
+        if ignore_errors:
+            return
+        task, said = result._task, failures.problems(result._result)
+        if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
+            self._failed[name] = ("refused", said)
+        else:
+            self._failed[name] = ("failed", [f"{task.name or task.action}: {line}" for line in said])
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """A host that does not answer."""
+        self._failed[self._seen(result)] = ("unreachable", failures.unreachable(result._result))
+
+    def _seconds(self, host: str) -> float:
+        first = self._first.get(host, 0.0)
+        return max(0.0, self._last.get(host, first) - first)
+
+    def _ended_well(self, host: str, told: Mapping[str, Any]) -> result_table.Result:
+        method, device, python, tensorflow = (str(told.get(cell) or "") for cell in CELLS)
+        proved = str(told.get("proved") or "")
+        return result_table.Result(
+            host=host,
+            state=str(told.get("state") or "installed"),
+            seconds=self._seconds(host),
+            changed=bool(told.get("changed")),
+            method=method,
+            device=device,
+            python=python,
+            tensorflow=tensorflow,
+            session=str(told.get("session") or ""),
+            proved="" if proved >= self._started_at else proved,
+            activate=str(told.get("activate") or ""),
+            notes=failures.lines(told.get("notes") or []),
+        )
+
+    def _ended_badly(self, host: str) -> result_table.Result:
+        state, said = self._failed.get(host, ("failed", ["no reason given"]))
+        return result_table.Result(host=host, state=state, seconds=self._seconds(host), problems=said)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the table."""
+        told = {
+            host: custom["tensorflow_result"]
+            for host, custom in stats.custom.items()
+            if isinstance(custom, Mapping) and isinstance(custom.get("tensorflow_result"), Mapping)
+        }
+        lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
+        results = [self._ended_well(host, said) for host, said in told.items() if host not in lost]
+        results += [self._ended_badly(host) for host in lost]
+        text = result_table.render(results)
+        if text:
+            self._display.display(f"\n{text}\n")

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A release on the GPUs of a host: the code it carries, CUDA and its libraries, and the driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import cuda, drivers, gpus
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Repository, Tables
+
+
+@dataclass(slots=True)
+class GpuPlan:
+    """What a plan says about the GPU part."""
+
+    source: str
+    driver: drivers.Driver
+    capabilities: list[str]
+    cuda_packages: list[str] = field(default_factory=list)
+    cudnn_packages: list[str] = field(default_factory=list)
+    nccl_packages: list[str] = field(default_factory=list)
+    tensorrt_version: str | None = None
+    tensorrt_packages: list[str] = field(default_factory=list)
+    repository: Repository | None = None
+    roles: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def plan(
+    asked: Request, host: Host, release: Release, python: str | None, tables: Tables, implemented: frozenset[str]
+) -> GpuPlan | Obstacle:
+    """How this release would use the GPUs of this host, or the first thing that stands in the way."""
+    usable = _usable(host, release, tables)
+    if isinstance(usable, Obstacle):
+        return usable
+    services, notes = usable
+    series = tables.series[release.series]
+    toolkit = tables.cuda[series.cuda]
+    source = _source(asked, host, release, python, tables, implemented)
+    if isinstance(source, Obstacle):
+        return source
+    capabilities = [one.capability for one in services if one.capability]
+    needed = drivers.minimum(toolkit, any(one.compiles for one in services))
+    driver = drivers.plan(host, asked.driver_branch, needed, capabilities, tables, "nvidia_driver" in implemented)
+    if isinstance(driver, Obstacle):
+        return driver
+    planned = GpuPlan(source, driver, capabilities, notes=notes)
+    if source == "apt":
+        planned.cuda_packages = cuda.packages(series.cuda, tables)
+        planned.cudnn_packages = list(series.cudnn_apt)
+    if asked.nccl in (True, "true") or (asked.nccl == "auto" and len(services) > 1):
+        planned.nccl_packages = list(series.nccl.apt)
+    trouble = _tensorrt(asked, release, planned, tables, "tensorrt" in implemented)
+    if trouble:
+        return trouble
+    _finish(planned, host, series.cuda, tables)
+    missing = [role for role in planned.roles if role not in implemented]
+    if missing:
+        return Obstacle("device", f"it needs the role {missing[0]}, and that is not built yet", "cpu")
+    return planned
+
+
+def _usable(host: Host, release: Release, tables: Tables) -> tuple[list[gpus.Service], list[str]] | Obstacle:
+    """The GPUs that the release has code for, and a note for each that it has not."""
+    wheels = release.wheels.get(host.architecture)
+    build = wheels.build("gpu") if wheels else None
+    if build is None:
+        clause = f"TensorFlow {release.version} has no GPU build for {host.architecture}"
+        return Obstacle("device", clause, "auto, cpu")
+    if host.gpus is None:
+        return [], ["Nobody has looked which GPUs this host has."]
+    if not host.gpus:
+        return Obstacle("device", "this host has no NVIDIA GPU", "auto, cpu")
+    series = tables.series[release.series]
+    judged = [(gpu, gpus.service(gpu, series, tables.cuda.get(series.cuda), tables)) for gpu in host.gpus]
+    serving = [service for _, service in judged if service.served]
+    refused = sorted({service.why_not for _, service in judged if not service.served})
+    if not serving:
+        return Obstacle("device", "; ".join(refused), _other_release(host, tables))
+    notes = [f"One GPU is left out: {why}." for why in refused]
+    if not series.machine_code:
+        notes.append(f"The tables do not say which GPUs TensorFlow {release.version} carries code for.")
+    return serving, notes
+
+
+def _other_release(host: Host, tables: Tables) -> str:
+    """cpu, and the newest release that has code for a GPU of this host."""
+    for release in tables.stable:
+        series = tables.series[release.series]
+        toolkit = tables.cuda.get(series.cuda)
+        if any(gpus.service(gpu, series, toolkit, tables).served for gpu in host.gpus or ()):
+            return f"cpu, or tensorflow_version: {release.version}, the newest with code for it"
+    return "cpu"
+
+
+def _source(
+    asked: Request, host: Host, release: Release, python: str | None, tables: Tables, implemented: frozenset[str]
+) -> str | Obstacle:
+    if asked.method == "docker":
+        if tables.series[release.series].image_gpu:
+            return "image"
+        clause = f"the GPU image of TensorFlow {release.version} lacks the cuDNN that it needs"
+        newest = next((one.version for one in tables.stable if tables.series[one.series].image_gpu), None)
+        return Obstacle("device", clause, f"cpu, tensorflow_method: virtualenv, or tensorflow_version: {newest}")
+    source = cuda.source(release, python or "", asked.cuda_from, host, tables)
+    if source == "apt" and not implemented.issuperset({"nvidia_repo", "cuda", "cudnn"}):
+        first = next((one.version for one in tables.stable if python in one.cuda_pythons), None)
+        clause = f"TensorFlow {release.version} takes CUDA from apt, and that is not built yet"
+        return Obstacle("device", clause, f"cpu, or tensorflow_version: {first}" if first else "cpu")
+    return source
+
+
+def _tensorrt(asked: Request, release: Release, planned: GpuPlan, tables: Tables, installs: bool) -> Obstacle | None:
+    if asked.tensorrt in (False, None):
+        return None
+    built_with = tables.series[release.series].tensorrt
+    inside = planned.source == "image" or (planned.source == "wheels" and _pins_tensorrt(release, tables))
+    if built_with and (inside or (built_with.apt and installs)):
+        planned.tensorrt_version = built_with.version
+        planned.tensorrt_packages = [] if inside else list(built_with.apt)
+        return None
+    if built_with and built_with.apt:
+        clause = f"TensorFlow {release.version} takes TensorRT from apt, and that is not built yet"
+    elif built_with:
+        clause = f"TensorRT {built_with.version}, which TensorFlow {release.version} needs, is in no repository"
+    else:
+        clause = f"TensorFlow {release.version} is built without TensorRT"
+    if asked.tensorrt == "auto":
+        planned.notes.append(f"TensorRT is left out: {clause}.")
+        return None
+    newest = next((row.version for row in tables.stable if _has_tensorrt(row, tables, installs)), None)
+    other = f", or tensorflow_version: {newest}, the newest with it" if newest else ""
+    return Obstacle("tensorrt", clause, f"false, auto{other}")
+
+
+def _pins_tensorrt(release: Release, tables: Tables) -> bool:
+    return release.cuda_pins in tables.pins_with_tensorrt
+
+
+def _has_tensorrt(release: Release, tables: Tables, installs: bool) -> bool:
+    built_with = tables.series[release.series].tensorrt
+    if built_with and built_with.apt and installs:
+        return True
+    return bool(release.cuda_pythons) and _pins_tensorrt(release, tables)
+
+
+def _finish(planned: GpuPlan, host: Host, cuda_version: str, tables: Tables) -> None:
+    """The repository and the roles that the packages need."""
+    apt = {
+        "cuda": planned.cuda_packages,
+        "cudnn": planned.cudnn_packages,
+        "nccl": planned.nccl_packages,
+        "tensorrt": planned.tensorrt_packages,
+    }
+    if any(apt.values()) or planned.driver.repository:
+        carrying = cuda.repository(cuda_version, host, tables) if planned.cuda_packages else None
+        platform = tables.platforms.get(host.platform)
+        planned.repository = carrying or (tables.repositories.get(platform.repository) if platform else None)
+        planned.roles.append("nvidia_repo")
+    if planned.driver.packages:
+        planned.roles.append("nvidia_driver")
+        planned.notes.append(
+            f"The driver branch {planned.driver.branch} is installed; the host has to be rebooted for it."
+        )
+        if host.secure_boot:
+            planned.notes.append("Secure Boot is on: the driver's modules have to be signed with a key that it trusts.")
+    planned.roles.extend(role for role, packages in apt.items() if packages)
+    if planned.source == "image":
+        planned.roles.append("nvidia_docker")

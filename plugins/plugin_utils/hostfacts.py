@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host facts, read with patience: what is missing or unreadable is unknown, and stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
+
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    path: str
+    version: str
+
+    @property
+    def series(self) -> str:
+        return versions.series(self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    name: str
+    pci_id: str
+    capability: str | None
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    given: str | None
+    absolute: str | None
+    blocked_by: str | None
+    writable: bool
+    occupied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the machine is; None where nobody knows."""
+
+    distribution: str | None
+    release: str | None
+    architecture: str
+    glibc: str | None
+    cpu_flags: frozenset[str] | None
+    pythons: tuple[Interpreter, ...] | None
+    gpus: tuple[Gpu, ...] | None
+    driver_installed: str | None
+    driver_loaded: str | None
+    secure_boot: bool | None
+    free_mb: int | None
+    become: bool
+    path: PathFacts | None
+    home: str | None
+    sealed: Mapping[str, object]
+
+    @property
+    def shared(self) -> bool:
+        """Whether the environment is for others than the connecting user: its path is not below that user's home."""
+        place = self.path.absolute if self.path else None
+        return bool(place and self.home and not place.startswith(self.home.rstrip("/") + "/"))
+
+    @property
+    def platform(self) -> str:
+        """The name of the host's row in platforms.yml: Debian counts in whole numbers, Ubuntu in years and months."""
+        release = self.release or ""
+        return f"{self.distribution} {release.split('.')[0] if self.distribution == 'Debian' else release}"
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str) and value else None
+
+
+def _version(value: object) -> str | None:
+    text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    return text if versions.key(text) else None
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) else None
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(value, (list, tuple)):
+        yield from (part for part in value if isinstance(part, Mapping))
+
+
+def _interpreters(value: object) -> tuple[Interpreter, ...] | None:
+    if not isinstance(value, (list, tuple)):
+        return None
+    found = {
+        Interpreter(path, version)
+        for row in _mappings(value)
+        if (path := _text(row.get("path"))) and (version := _version(row.get("version")))
+    }
+    return tuple(sorted(found, key=lambda one: (versions.order(one.version), one.path)))
+
+
+def _gpus(value: object) -> tuple[Gpu, ...] | None:
+    if not isinstance(value, (list, tuple)):
+        return None
+    found = [
+        Gpu(
+            name=_text(row.get("name")) or "",
+            pci_id=(_text(row.get("pci_id")) or "").lower(),
+            capability=_version(row.get("compute_capability")),
+            memory_mb=_number(row.get("memory_mb")) or 0,
+        )
+        for row in _mappings(value)
+    ]
+    return tuple(sorted(found, key=lambda gpu: (gpu.name, gpu.pci_id, gpu.capability or "", gpu.memory_mb)))
+
+
+def _path(value: object) -> PathFacts | None:
+    if not isinstance(value, Mapping):
+        return None
+    return PathFacts(
+        given=_text(value.get("given")),
+        absolute=_text(value.get("absolute")),
+        blocked_by=_text(value.get("blocked_by")),
+        writable=value.get("writable") is not False,
+        occupied=value.get("occupied") is True,
+    )
+
+
+def _home(user: object) -> str | None:
+    return _text(user.get("home")) if isinstance(user, Mapping) else None
+
+
+def _sealed(environment: object) -> Mapping[str, object]:
+    """The plan that the environment in use was made from; empty where there is none."""
+    seal = environment.get("sealed") if isinstance(environment, Mapping) else None
+    plan = seal.get("plan") if isinstance(seal, Mapping) else None
+    return plan if isinstance(plan, Mapping) else {}
+
+
+def read(facts: Mapping[str, object]) -> Host:
+    """The facts of a host as the resolver asks for them."""
+    architecture = _text(facts.get("architecture")) or "x86_64"
+    flags = facts.get("cpu_flags")
+    driver = facts.get("driver")
+    drivers = driver if isinstance(driver, Mapping) else {}
+    secure_boot = facts.get("secure_boot")
+    return Host(
+        distribution=_text(facts.get("distribution")),
+        release=_version(facts.get("release")),
+        architecture=_ARCHITECTURES.get(architecture, architecture),
+        glibc=_version(facts.get("glibc")),
+        cpu_flags=frozenset(str(flag) for flag in flags) if isinstance(flags, (list, tuple)) else None,
+        pythons=_interpreters(facts.get("pythons")),
+        gpus=_gpus(facts.get("gpus")),
+        driver_installed=_version(drivers.get("installed")),
+        driver_loaded=_version(drivers.get("loaded")),
+        secure_boot=secure_boot if isinstance(secure_boot, bool) else None,
+        free_mb=_number(facts.get("free_mb")),
+        become=facts.get("become") is not False,
+        path=_path(facts.get("path")),
+        home=_home(facts.get("user")),
+        sealed=_sealed(facts.get("environment")),
+    )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an environment goes: whether it may be there, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, problem
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Space
+
+_IN_A_PATH = ("virtualenv", "native", "conda", "source")
+
+
+def troubles(asked: Request, host: Host) -> Iterator[Problem]:
+    """What keeps the environment from being at its path, and the run from what the method needs."""
+    if asked.method == "native" and not host.become:
+        yield problem(
+            "method",
+            asked.method,
+            "which needs root, and this run may not become root",
+            "virtualenv, or a run that may become root",
+        )
+    place = host.path
+    if asked.path is None or place is None or asked.method not in _IN_A_PATH:
+        return
+    if place.blocked_by:
+        why = f"but {place.blocked_by} is not a directory"
+        yield problem("path", asked.path, why, "a path whose parents are directories, such as ~/tensorflow")
+    elif place.occupied:
+        why = "where something is that Tensorwright did not put there"
+        yield problem("path", asked.path, why, "a path where nothing is, or this one once that has been moved away")
+    elif not place.writable and not host.become:
+        why = "which the connecting user may not write, and this run may not become root"
+        yield problem(
+            "path",
+            asked.path,
+            why,
+            "a path that the user may write, such as ~/tensorflow, or a run that may become root",
+        )
+
+
+def absolute(asked: Request, host: Host) -> str | None:
+    """The path without a home directory left to expand, where it is known."""
+    if host.path and host.path.absolute:
+        return host.path.absolute
+    return asked.path if asked.path and asked.path.startswith("/") else None
+
+
+def needed_mb(tried: Attempt, method: str | None, space: Space) -> int:
+    """Disk that the environment takes, rounded up to what a person would write."""
+    if method == "docker":
+        return space.image_gpu_mb if tried.device == "gpu" else space.image_mb
+    if method == "source":
+        return space.build_mb
+    wheel = tried.build.mb if tried.build else 0
+    cuda = space.cuda_wheels_mb if tried.gpu and tried.gpu.source == "wheels" else 0
+    return ceil((wheel * space.per_wheel_mb + space.base_mb + cuda) / 50) * 50
+
+
+def too_full(asked: Request, host: Host, needed: int) -> Problem | None:
+    """The problem that the environment does not fit, if so."""
+    if asked.method not in _IN_A_PATH or asked.path is None or host.free_mb is None or host.free_mb >= needed:
+        return None
+    why = f"whose filesystem has {host.free_mb} MB free"
+    return problem("path", asked.path, why, f"a path with at least {needed} MB free")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which Python: the interpreters a host has, and those that a provider may bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Provider, Tables
+
+_SYSTEM = "/usr/bin/"
+
+
+@dataclass(frozen=True, slots=True)
+class Python:
+    """An interpreter that a plan may name; without a path it has yet to be installed by its provider."""
+
+    version: str
+    path: str | None
+    provider: str
+
+
+def available(host: Host, method: str | None, tables: Tables) -> list[Python]:
+    """The interpreters that a method may use on a host, the preferred ones first.
+
+    What is there goes before what would have to be installed, the distribution's own before others, newer before older.
+    """
+    if method == "docker":
+        return []
+    if method == "conda":
+        return list(_provided(tables.providers.get("conda"), host))
+    own = list(_on_host(host))
+    packaged = [python for python in _packaged(host, tables) if python.version not in {one.version for one in own}]
+    if method == "native":
+        default = _default_version(host, tables)
+        return [python for python in (*own, *packaged) if _is_native(python, default)]
+    others = [
+        python
+        for provider in tables.providers.values()
+        if provider.name not in ("system", "conda") and provider.implemented
+        for python in _provided(provider, host)
+    ]
+    return [*own, *packaged, *others] or _unknown(host, tables)
+
+
+def _on_host(host: Host) -> Iterator[Python]:
+    interpreters = sorted(
+        (one for one in host.pythons or () if not (host.shared and _is_private(one.path, host.home))),
+        key=lambda one: (one.path.startswith(_SYSTEM), versions.order(one.version), one.path),
+        reverse=True,
+    )
+    for one in interpreters:
+        yield Python(one.series, one.path, "system")
+
+
+def _is_private(path: str, home: str | None) -> bool:
+    """Whether an interpreter lies in somebody's home, where the other users of a shared environment cannot reach it."""
+    return path.startswith(("/home/", "/root/")) or bool(home and path.startswith(home.rstrip("/") + "/"))
+
+
+def _packaged(host: Host, tables: Tables) -> Iterator[Python]:
+    platform = tables.platforms.get(host.platform)
+    system = tables.providers.get("system")
+    if platform and system and system.implemented and (host.become or host.pythons is None):
+        for version in reversed(versions.ascending(platform.pythons)):
+            yield Python(version, None, "system")
+
+
+def _provided(provider: Provider | None, host: Host) -> Iterator[Python]:
+    if provider is None or (provider.needs_root and not host.become):
+        return
+    if provider.distributions and host.distribution not in (None, *provider.distributions):
+        return
+    if not versions.at_least(host.glibc, provider.glibc):
+        return
+    for version in reversed(versions.ascending(provider.pythons)):
+        yield Python(version, None, provider.name)
+
+
+def _default_version(host: Host, tables: Tables) -> str | None:
+    platform = tables.platforms.get(host.platform)
+    return platform.pythons[0] if platform and platform.pythons else None
+
+
+def _is_native(python: Python, default: str | None) -> bool:
+    at_home = python.path is None or python.path.startswith(_SYSTEM)
+    return at_home and default in (None, python.version)
+
+
+def _unknown(host: Host, tables: Tables) -> list[Python]:
+    """A host whose interpreters nobody has looked at may have any."""
+    if host.pythons is not None:
+        return []
+    return [Python(version, None, "system") for version in reversed(versions.ascending(tables.every_python))]
+
+
+def choose(pythons: Iterable[Python], wanted: str | None, wheels: Iterable[str]) -> Python | None:
+    """The preferred interpreter that there is a wheel for, of the wanted version if one is wanted."""
+    usable = set(wheels)
+    for python in pythons:
+        if python.version in usable and wanted in (None, "auto", python.version):
+            return python
+    return None

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of a plan's roles have something to do: their receipts held against the plan, on the controller."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+COLLECTION = Path(__file__).resolve().parents[2]
+SHARED_CODE = ("plugins/modules", "plugins/module_utils")
+# Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
+ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
+
+
+def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
+    for place in places:
+        for directory, subdirectories, names in os.walk(root / place):
+            subdirectories[:] = sorted(set(subdirectories) - {"__pycache__"})
+            yield from (Path(directory, name) for name in sorted(names) if not name.endswith(".pyc"))
+
+
+@cache
+def code(role: str, root: Path = COLLECTION) -> str:
+    """The hash of a role's own code and of what it sends to hosts, the same wherever the collection lies."""
+    digest = hashlib.sha256()
+    for file in _files(root, [f"roles/{role}", *SHARED_CODE]):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(root).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def roles(root: Path = COLLECTION) -> list[str]:
+    """The names of the collection's roles."""
+    return sorted(entry.name for entry in (root / "roles").iterdir() if entry.is_dir())
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can write it. Ansible passes mappings and lists that make their items when asked for them."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(value[key]) for key in value}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        items = [plain(item) for item in value]
+        return sorted(items, key=repr) if isinstance(value, (set, frozenset)) else items
+    return str(value)
+
+
+def _contents(value: Any) -> Any:
+    """Files of the controller by their content: where they lie does not matter, nor that one is missing so far."""
+    if not isinstance(value, list):
+        return value if value is None or isinstance(value, Mapping) else _contents([value])
+    contents = []
+    for name in map(str, value):
+        file = Path(name).expanduser()
+        digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+        contents.append([file.name, digest])
+    return contents
+
+
+def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], root: Path = COLLECTION) -> str:
+    """The hash of all that decides what the role does on a host: its code, the plan and the variables that are its own.
+
+    The plan holds what the host variables request; the variables that count beside it are those named after the role.
+    Of those whose names end in _files, which name files of the controller, the files' content counts.
+    """
+    own = {}
+    for name in sorted(str(name) for name in variables):
+        if name.startswith(f"{role}_"):
+            value = plain(variables[name])
+            own[name] = _contents(value) if name.endswith("_files") else value
+    decided = {key: value for key, value in plain(plan).items() if key != "notes"}
+    text = json.dumps([code(role, root), decided, own], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
+    """Whether the receipt is for what the plan is about: of an environment's, the one that lies beside its path."""
+    if receipt["role"] not in ENVIRONMENT_ROLES:
+        return True
+    parent, name = os.path.split(str(plan["path"]["absolute"]))
+    return str(receipt["file"]) == os.path.join(parent, ".tensorwright", "receipts", f"{name}.json")
+
+
+def due(
+    plan: Mapping[str, Any],
+    host: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    trust: bool = True,
+    root: Path = COLLECTION,
+) -> list[str]:
+    """Those of the plan's roles, in their order, that no receipt of this host shows to have nothing to do."""
+    current = {
+        str(receipt["role"]): str(receipt["inputs"])
+        for receipt in host.get("receipts") or []
+        if not receipt["drift"] and _concerns(receipt, plan)
+    }
+    names = [str(role) for role in plan.get("roles") or []]
+    if not trust:
+        return names
+    return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]

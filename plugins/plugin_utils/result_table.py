@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The closing result: a table of the hosts, and below it what there is to say about them, each thing once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
+
+HEADER = ("host", "method", "device", "Python", "TensorFlow", "session", "seconds")
+FAILURES = ("refused", "failed", "unreachable")
+WITHOUT_SESSION = ("planned", "removed")
+SINGLE_ROWS = 40  # of more hosts, those whose rows are equal share one
+NAMED = 3
+DATED = "A date (UTC): when this release last printed {}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one host ended."""
+
+    host: str
+    state: str  # installed, planned, validated, rolled back, removed, or one of FAILURES
+    seconds: float
+    changed: bool = False
+    method: str = ""
+    device: str = ""
+    python: str = ""
+    tensorflow: str = ""
+    session: str = ""  # what it printed
+    proved: str = ""  # when, in ISO 8601, if not in this run
+    activate: str = ""
+    notes: Sequence[str] = field(default_factory=tuple)
+    problems: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What the row says beside the host, the session and the seconds."""
+        return tuple(cell or "-" for cell in (self.method, self.device, self.python, self.tensorflow))
+
+    @property
+    def dated(self) -> bool:
+        """Whether the row tells when the session ran, for it did not in this run."""
+        return bool(self.proved) and self.state not in (*FAILURES, *WITHOUT_SESSION)
+
+    @property
+    def outcome(self) -> str:
+        """What the session printed, or when, or why there is none."""
+        if self.state in (*FAILURES, *WITHOUT_SESSION):
+            return self.state
+        return self.proved[:16].replace("T", " ") or self.session or "-"
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Orders web2 before web10."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def _sorted(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: _natural(result.host))
+
+
+def _groups(results: Sequence[Result]) -> list[list[Result]]:
+    """The hosts by rows: each its own, or those of equal rows together."""
+    if len(results) <= SINGLE_ROWS:
+        return [[result] for result in results]
+    groups: dict[tuple[object, ...], list[Result]] = {}
+    for result in results:
+        session = result.session if result.dated else result.outcome
+        problems = tuple(without_host(problem, result.host) for problem in result.problems)
+        key = (result.cells, result.state, result.dated, session, problems)
+        groups.setdefault(key, []).append(result)
+    return list(groups.values())
+
+
+def _row(group: Sequence[Result]) -> tuple[str, ...]:
+    first, last = group[0], group[-1]
+    host = first.host if first is last else f"{first.host}…{last.host} ({len(group)} hosts)"
+    outcome = min(result.outcome for result in group)  # of several dates the oldest
+    return (host, *first.cells, outcome, f"{max(result.seconds for result in group):.1f}")
+
+
+def _table(results: Sequence[Result]) -> list[str]:
+    rows = [HEADER, *map(_row, _groups(results))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        *cells, seconds = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join([*cells, seconds.strip().rjust(widths[-1])]))
+    return lines
+
+
+def _who(hosts: Sequence[str]) -> str:
+    if len(hosts) <= NAMED:
+        return ", ".join(hosts)
+    return f"{len(hosts)} hosts ({', '.join(hosts[:NAMED])}, …)"
+
+
+def _said(statements: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Statement -> the hosts of which it is said. A host's own name at its begin would keep equal ones apart."""
+    said: dict[str, list[str]] = {}
+    for host, statement in statements:
+        hosts = said.setdefault(without_host(statement, host), [])
+        if host not in hosts:
+            hosts.append(host)
+    return said
+
+
+def _lines(label: str, said: Mapping[str, Sequence[str]], total: int) -> list[str]:
+    """Each statement once, with its hosts unless it is said of all."""
+    return [
+        f"{label}: {statement}" if len(hosts) == total else f"{label}, {_who(hosts)}: {statement}"
+        for statement, hosts in said.items()
+    ]
+
+
+def _summary(results: Sequence[Result]) -> str:
+    states: dict[str, int] = {}
+    for result in results:
+        states[result.state] = states.get(result.state, 0) + 1
+    order = [state for state in states if state not in FAILURES] + [state for state in FAILURES if state in states]
+    changed = sum(result.changed for result in results)
+    verb = "would change" if "planned" in states else "changed"
+    counts = ", ".join(f"{states[state]} {state}" for state in order)
+    return f"{len(results)} {'host' if len(results) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
+
+
+def render(results: Iterable[Result]) -> str:
+    """The whole text; empty where there is no host to speak of."""
+    hosts = _sorted(results)
+    if not hosts:
+        return ""
+    right = [result for result in hosts if result.state not in FAILURES]
+    greetings = sorted({result.session or "its greeting" for result in right if result.dated})
+    problems = _said((result.host, problem) for result in hosts for problem in result.problems)
+    notes = _said((result.host, note) for result in right for note in result.notes)
+    activations = _said((result.host, result.activate) for result in right if result.activate)
+    blocks = [
+        _table(hosts),
+        [DATED.format(" or ".join(greetings))] if greetings else [],
+        [f"{_who(names)}: {problem}" for problem, names in problems.items()],
+        _lines("Note", notes, len(hosts)),
+        _lines("Activate", activations, len(hosts)),
+        [_summary(hosts)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)

@@ -1,0 +1,1 @@
+"""Tests of Tensorwright, and what they need."""

@@ -1,0 +1,43 @@
+"""The playbooks on the oldest ansible-core that is supported."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+OLDEST = ROOT / ".venv" / "ansible-2.16" / "bin"
+PLAYBOOKS = sorted(path.relative_to(ROOT) for path in [ROOT / "site.yml", *ROOT.glob("playbooks/*.yml")])
+
+
+def oldest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook of the oldest release in the checkout, as a user of that release does."""
+    environment = {**os.environ, "PATH": f"{OLDEST}:{os.environ['PATH']}"}
+    return subprocess.run(
+        [OLDEST / "ansible-playbook", "-i", "hosts", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_is_the_oldest() -> None:
+    assert oldest("--version").stdout.startswith("ansible-playbook [core 2.16.")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=str)
+def test_syntax(playbook: Path) -> None:
+    result = oldest("--syntax-check", str(playbook))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_plan_of_this_machine() -> None:
+    result = oldest("playbooks/plan.yml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "failed=0" in result.stdout
+    assert "changed=0" in result.stdout
+    assert "tensorflow" in result.stdout

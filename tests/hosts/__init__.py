@@ -1,0 +1,9 @@
+"""Test hosts: real systemd machines in podman containers, reached over real SSH.
+
+`python -m tests.hosts up NAME…` starts some, `down` ends them; molecule's shared create and destroy do the same for a scenario.
+"""
+
+from tests.hosts.containers import Host, Platform, cut_off, differences, down, reconnect, up
+from tests.hosts.keys import ssh_arguments
+
+__all__ = ["Host", "Platform", "cut_off", "differences", "down", "reconnect", "ssh_arguments", "up"]

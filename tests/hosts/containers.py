@@ -1,0 +1,147 @@
+"""Containers of test hosts: started, reached, cut off from the network, and removed again."""
+
+import json
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from tests.hosts import images
+from tests.hosts.keys import KEY
+
+NETWORK = "tensorwright-test"
+LABEL = "tensorwright-test"
+BOOT_SECONDS = 60
+
+
+class Platform(TypedDict, total=False):
+    """A test host as it is asked for; molecule's `platforms` have these keys."""
+
+    name: str
+    distribution: str  # one of images.CODENAMES
+    site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
+    tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
+
+
+@dataclass(frozen=True)
+class Host:
+    """A running test host."""
+
+    name: str
+    container: str
+    address: str
+
+    def connection(self) -> dict[str, str | int]:
+        """Return how molecule reaches this host."""
+        return {"instance": self.name, "address": self.address, "user": "root", "port": 22, "identity_file": str(KEY)}
+
+
+def podman(*arguments: str) -> str:
+    """Run podman, and return what it printed."""
+    return subprocess.run(["podman", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def up(group: str, platforms: list[Platform]) -> list[Host]:
+    """Start the hosts of a group (a scenario), and return once each answers on its SSH port."""
+    ensure_network()
+    wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
+    hosts = [start(group, platform, wanted[platform["name"]]) for platform in platforms]
+    for host, platform in zip(hosts, platforms, strict=True):
+        wait_for_ssh(host)
+        if platform.get("site_ca"):
+            trust_site(host)
+    return hosts
+
+
+def down(group: str) -> None:
+    """Remove all hosts of a group; none there is fine."""
+    containers = podman("ps", "--all", "--quiet", "--filter", f"label={LABEL}={group}").split()
+    if containers:
+        podman("rm", "--force", "--volumes", "--time", "0", *containers)
+
+
+def start(group: str, platform: Platform, image: str) -> Host:
+    """Start one host."""
+    container = f"{group}-{platform['name']}"
+    podman(
+        # crun refuses machines whose cgroups are version 1; runc serves both.
+        *("--runtime", "runc", "run", "--detach"),
+        *("--name", container, "--hostname", platform["name"]),
+        *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
+        # Limits that a machine which is itself a container or a small virtual machine may set.
+        *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+        *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
+        image,
+    )
+    address = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+    return Host(platform["name"], container, address)
+
+
+def wait_for_ssh(host: Host) -> None:
+    """Return when the host's SSH server greets."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection((host.address, 22), timeout=2) as connection:
+                if connection.recv(4) == b"SSH-":
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"{host.container} did not answer on its SSH port within {BOOT_SECONDS} s.")
+
+
+def trust_site(host: Host) -> None:
+    """Make the host trust what this machine trusts."""
+    for certificate in images.site_certificates():
+        podman("cp", str(certificate), f"{host.container}:{certificate}")
+    podman("exec", host.container, "update-ca-certificates")
+
+
+def cut_off(host: Host) -> None:
+    """Take the host's way out of its network, in the middle of whatever it is doing; SSH from this machine stays."""
+    in_network_of(host, "ip", "route", "del", "default")
+
+
+def reconnect(host: Host) -> None:
+    """Give the host its way out again."""
+    gateway = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
+    in_network_of(host, "ip", "route", "replace", "default", "via", gateway)
+
+
+def differences(host: Host) -> set[str]:
+    """Return the paths that were added to or removed from the host since it was made from its image, or whose content changed."""
+    kinds: dict[str, list[str] | None] = json.loads(podman("diff", "--format", "json", host.container))
+    changed = kinds.get("changed") or []
+    # A directory counts as changed when something in it does; that something is in the list itself.
+    script = 'while read -r path; do [ -d "$path" ] || printf "%s\\n" "$path"; done'
+    files = subprocess.run(
+        ["podman", "exec", "--interactive", host.container, "sh", "-c", script],
+        input="".join(f"{path}\n" for path in changed),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.splitlines()
+    return {*files, *(kinds.get("added") or []), *(kinds.get("deleted") or [])}
+
+
+def in_network_of(host: Host, *command: str) -> None:
+    """Run a command of this machine in the host's network namespace."""
+    pid = podman("inspect", "--format", "{{.State.Pid}}", host.container)
+    subprocess.run(["nsenter", "--target", pid, "--net", *command], check=True)
+
+
+def ensure_network() -> None:
+    """Make the hosts' network, with the largest packets that this machine's own way out takes."""
+    if subprocess.run(["podman", "network", "exists", NETWORK], check=False).returncode != 0:
+        podman("network", "create", "--opt", f"mtu={uplink_mtu()}", NETWORK)
+
+
+def uplink_mtu() -> int:
+    """Return the MTU of the interface that the default route uses; 1500 where there is none."""
+    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+        interface, destination = line.split()[:2]
+        if destination == "00000000":
+            return int(Path(f"/sys/class/net/{interface}/mtu").read_text())
+    return 1500

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tensorwright.fleet.plugins.callback import result as plugin
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+
+TOLD: dict[str, Any] = {
+    "method": "virtualenv",
+    "device": "cpu",
+    "python": "3.11.2",
+    "tensorflow": "2.21.0",
+    "session": "Hello, TensorFlow!",
+    "proved": None,
+    "changed": True,
+    "activate": "source ~/tensorflow/bin/activate",
+    "notes": [],
+    "state": "installed",
+}
+
+
+class Run:
+    """A run as the callback sees it, with a clock that each event moves by one second."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.printed: list[str] = []
+        self.now = 0.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        self.callback = plugin.CallbackModule(display=SimpleNamespace(display=self.printed.append, verbosity=0))
+
+    def start(self, *hosts: str) -> None:
+        for host in hosts:
+            self.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda host=host: host), None)
+
+    def event(self, kind: str, host: str, result: Any = None, action: str = "ansible.builtin.apt", **more: Any) -> None:
+        self.now += 1
+        role = more.pop("role", None)
+        task = SimpleNamespace(
+            action=action, name="Install a thing", _role=SimpleNamespace(get_name=lambda: role) if role else None
+        )
+        happened = SimpleNamespace(_host=SimpleNamespace(get_name=lambda: host), _task=task, _result=result or {})
+        getattr(self.callback, f"v2_runner_on_{kind}")(happened, **more)
+
+    def end(
+        self, told: dict[str, Any], failures: dict[str, int] | None = None, dark: dict[str, int] | None = None
+    ) -> list[str]:
+        custom = {host: {"tensorflow_result": said} for host, said in told.items()} | {"_run": {"other": 1}}
+        self.callback.v2_playbook_on_stats(SimpleNamespace(custom=custom, failures=failures or {}, dark=dark or {}))
+        return "".join(self.printed).strip().splitlines()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    return Run(monkeypatch)
+
+
+def test_silent_where_nothing_of_ours_ran(run: Run) -> None:
+    run.start("a")
+    run.event("ok", "a")
+    assert run.end({}) == []
+
+
+def test_a_row_with_the_seconds_from_the_first_task_to_the_last(run: Run) -> None:
+    run.start("a", "b")
+    run.event("ok", "a")
+    run.start("a")
+    run.event("skipped", "a")
+    run.event("ok", "b")
+    lines = run.end({"a": TOLD, "b": TOLD})
+    assert lines[1] == "a     virtualenv  cpu     3.11.2  2.21.0      Hello, TensorFlow!      2.0"
+    assert lines[2].endswith("3.0")
+    assert lines[-1] == "2 hosts: 2 installed; 2 changed."
+
+
+def test_when_it_was_proved(run: Run) -> None:
+    lines = run.end({"a": {**TOLD, "proved": "2020-11-20T11:02:33Z"}, "b": {**TOLD, "proved": "2999-01-01T00:00:00Z"}})
+    assert "2020-11-20 11:02" in lines[1]
+    assert "Hello, TensorFlow!" in lines[2]
+
+
+def test_refused_failed_and_unreachable(run: Run) -> None:
+    run.event(
+        "failed",
+        "a",
+        {"msg": ["a: No AVX.", "a: Too little space."]},
+        action="ansible.builtin.assert",
+        role="tensorflow",
+    )
+    run.event("failed", "b", {"msg": "No package matching"})
+    run.event("failed", "c", {"msg": "2.20.0 is installed"}, action="ansible.builtin.assert", role="validate")
+    run.event("unreachable", "d", {"msg": "ssh: connect to host 10.0.0.9 port 22: No route to host"})
+    lines = run.end({"b": TOLD}, failures={"a": 1, "b": 1, "c": 1}, dark={"d": 1})
+    assert [line.split()[5] for line in lines[1:5]] == ["refused", "failed", "failed", "unreachable"]
+    assert lines[6:11] == [
+        "a: No AVX.",
+        "a: Too little space.",
+        "b: Install a thing: No package matching",
+        "c: Install a thing: 2.20.0 is installed",
+        "d: ssh: connect to port 22: No route to host",
+    ]
+    assert lines[-1] == "4 hosts: 1 refused, 2 failed, 1 unreachable; none changed."
+
+
+def test_rescued_and_ignored_failures_are_none(run: Run) -> None:
+    run.event("failed", "a", {"msg": "rescued"})
+    run.event("failed", "b", {"msg": "ignored"}, ignore_errors=True)
+    text = "\n".join(run.end({"a": TOLD, "b": TOLD}, failures={"a": 0}))
+    assert "rescued" not in text
+    assert "ignored" not in text
+
+
+def test_the_last_failure_counts(run: Run) -> None:
+    run.event("failed", "a", {"msg": "rescued"})
+    run.event("failed", "a", {"msg": "final"})
+    run.event("failed", "a", {"msg": "ignored"}, ignore_errors=True)
+    lines = run.end({}, failures={"a": 1})
+    assert lines[3] == "a: Install a thing: final"
+
+
+def test_the_start_reads_ahead_and_survives_what_it_cannot_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(receipts, "roles", lambda: ["python", "cuda"])
+    monkeypatch.setattr(receipts, "code", read.append)
+    run.callback.v2_playbook_on_start(None)
+    assert read == ["python", "cuda"]
+
+    def unreadable() -> list[str]:
+        raise FileNotFoundError("roles")
+
+    monkeypatch.setattr(receipts, "roles", unreadable)
+    run.callback.v2_playbook_on_start(None)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+
+PLAN: dict[str, Any] = {
+    "roles": ["ca_certificates", "python", "tensorflow_pip"],
+    "path": {"absolute": "/opt/tensorflow", "become": True},
+    "tensorflow": {"version": "2.21.0"},
+    "notes": ["TensorRT is left out."],
+}
+BESIDE = "/opt/.tensorwright/receipts/tensorflow.json"
+
+
+def checkout(place: Path) -> Path:
+    for name, content in {
+        "roles/python/tasks/main.yml": "- name: Install Python\n",
+        "roles/python/defaults/main.yml": "python_extra: []\n",
+        "roles/tensorflow_pip/tasks/main.yml": "- name: Install TensorFlow\n",
+        "roles/ca_certificates/tasks/main.yml": "[]\n",
+        "plugins/modules/receipt.py": "print(1)\n",
+        "plugins/module_utils/host.py": "x = 1\n",
+        "plugins/filter/due.py": "y = 1\n",
+    }.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(content)
+    return place
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    receipts.code.cache_clear()
+    yield checkout(tmp_path / "checkout")
+    receipts.code.cache_clear()
+
+
+def host(root: Path, variables: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Host facts with a current receipt for every role of the plan."""
+    files = {"tensorflow_pip": BESIDE}
+    return {
+        "receipts": [
+            {
+                "role": role,
+                "file": files.get(role, f"/var/lib/tensorwright/receipts/{role}.json"),
+                "inputs": receipts.inputs(PLAN, role, variables, root),
+                "footprint": {},
+                "drift": [],
+                **changes,
+            }
+            for role in PLAN["roles"]
+        ]
+    }
+
+
+def test_nothing_is_due_where_every_receipt_is_current(root: Path) -> None:
+    assert receipts.due(PLAN, host(root, {}), {}, root=root) == []
+
+
+def test_all_is_due_without_receipts_and_without_trust(root: Path) -> None:
+    assert receipts.due(PLAN, {"receipts": []}, {}, root=root) == PLAN["roles"]
+    assert receipts.due(PLAN, {}, {}, root=root) == PLAN["roles"]
+    assert receipts.due(PLAN, host(root, {}), {}, trust=False, root=root) == PLAN["roles"]
+
+
+def test_drift_and_other_inputs_make_a_role_due(root: Path) -> None:
+    facts = host(root, {})
+    facts["receipts"][1]["drift"] = ["/etc/x was edited"]
+    assert receipts.due(PLAN, facts, {}, root=root) == ["python"]
+    facts = host(root, {})
+    facts["receipts"][2]["inputs"] = "other"
+    assert receipts.due(PLAN, facts, {}, root=root) == ["tensorflow_pip"]
+
+
+def test_an_environments_receipt_counts_for_its_own_path_only(root: Path) -> None:
+    facts = host(root, {})
+    facts["receipts"][2]["file"] = "/opt/.tensorwright/receipts/other.json"
+    assert receipts.due(PLAN, facts, {}, root=root) == ["tensorflow_pip"]
+
+
+def test_roles_that_are_not_in_the_plan_are_ignored(root: Path) -> None:
+    facts = host(root, {})
+    facts["receipts"].append({**facts["receipts"][0], "role": "cuda", "inputs": "x"})
+    assert receipts.due({**PLAN, "roles": []}, facts, {}, root=root) == []
+    assert receipts.due(PLAN, facts, {}, root=root) == []
+
+
+def test_the_plan_counts_but_not_its_notes(root: Path) -> None:
+    before = receipts.inputs(PLAN, "python", {}, root)
+    assert receipts.inputs({**PLAN, "notes": []}, "python", {}, root) == before
+    assert receipts.inputs(dict(reversed(PLAN.items())), "python", {}, root) == before
+    assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "python", {}, root) != before
+
+
+def test_the_roles_own_variables_count(root: Path) -> None:
+    before = receipts.inputs(PLAN, "python", {}, root)
+    assert receipts.inputs(PLAN, "python", {"tensorflow_pip_timeout": 3, "pythons": 1, "xpython_a": 1}, root) == before
+    assert receipts.inputs(PLAN, "python", {"python_extra": ["tk"]}, root) != before
+
+
+def test_what_a_role_sends_counts_and_what_stays_here_does_not(root: Path) -> None:
+    def inputs(role: str) -> str:
+        receipts.code.cache_clear()
+        return receipts.inputs(PLAN, role, {}, root)
+
+    before, other = inputs("python"), inputs("tensorflow_pip")
+    (root / "plugins" / "filter" / "due.py").write_text("changed")
+    (root / "plugins" / "modules" / "__pycache__").mkdir()
+    (root / "plugins" / "modules" / "__pycache__" / "receipt.cpython-311.pyc").write_text("compiled")
+    assert inputs("python") == before
+    (root / "roles" / "python" / "tasks" / "main.yml").write_text("changed")
+    assert inputs("python") != before
+    assert inputs("tensorflow_pip") == other
+    (root / "plugins" / "module_utils" / "host.py").write_text("changed")
+    assert inputs("tensorflow_pip") != other
+
+
+def test_a_renamed_file_and_moved_content_count(root: Path) -> None:
+    before = receipts.code("python", root)
+    receipts.code.cache_clear()
+    (root / "roles/python/tasks/main.yml").rename(root / "roles/python/tasks/other.yml")
+    assert receipts.code("python", root) != before
+
+
+def test_the_hash_is_the_same_wherever_the_collection_lies(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "another" / "place")
+    assert receipts.inputs(PLAN, "python", {}, root) == receipts.inputs(
+        PLAN, "python", {}, tmp_path / "another" / "place"
+    )
+
+
+def test_files_of_the_controller_count_by_content_and_not_by_place(root: Path, tmp_path: Path) -> None:
+    def inputs(*files: Path) -> str:
+        return receipts.inputs(PLAN, "ca_certificates", {"ca_certificates_files": [str(file) for file in files]}, root)
+
+    one, same, other = (tmp_path / name / "site.crt" for name in "abc")
+    for file, content in ((one, "CA"), (same, "CA"), (other, "another CA")):
+        file.parent.mkdir()
+        file.write_text(content)
+    missing = tmp_path / "d" / "site.crt"
+    assert inputs(one) == inputs(same)
+    assert len({inputs(one), inputs(other), inputs(missing), inputs(), inputs(tmp_path / "d" / "other.crt")}) == 5
+    assert inputs(missing) == inputs(tmp_path / "e" / "site.crt")
+
+
+def test_one_file_need_not_be_a_list(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "site.crt").write_text("CA")
+    before = receipts.inputs(PLAN, "x", {"x_files": str(tmp_path / "site.crt")}, root)
+    (tmp_path / "site.crt").write_text("new CA")
+    assert receipts.inputs(PLAN, "x", {"x_files": str(tmp_path / "site.crt")}, root) != before
+    assert receipts.inputs(PLAN, "x", {"x_files": None}, root) != receipts.inputs(PLAN, "x", {}, root)
+
+
+class LazyList(list[Any]):
+    """As Ansible's own: what it holds is not what it gives."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return (f"rendered {item}" for item in super().__iter__())
+
+
+class Marked(str):
+    """As Ansible's strings that carry where they came from."""
+
+
+def test_plain_takes_what_lazy_containers_give() -> None:
+    given = {Marked("a"): LazyList([1, 2]), "b": (True, None, 1.5), "c": {"y", "x"}, 3: Path("/p")}
+    result = receipts.plain(given)
+    assert result == {"a": ["rendered 1", "rendered 2"], "b": [True, None, 1.5], "c": ["x", "y"], "3": "/p"}
+    assert all(type(key) is str for key in result)
+
+
+def test_only_the_roles_own_variables_are_rendered(root: Path) -> None:
+    class Variables(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            assert name.startswith("python_"), f"rendered {name}"
+            return super().__getitem__(name)
+
+    receipts.inputs(PLAN, "python", Variables(python_a=1, secret="{{ undefined }}"), root)
+
+
+def test_the_collection_is_found_from_here() -> None:
+    assert (receipts.COLLECTION / "galaxy.yml").is_file()
+    assert (receipts.COLLECTION / "plugins" / "modules" / "receipt.py").is_file()
+
+
+def test_roles(root: Path) -> None:
+    (root / "roles" / "README.md").touch()
+    assert receipts.roles(root) == ["ca_certificates", "python", "tensorflow_pip"]

@@ -1,0 +1,60 @@
+"""The variables of the roles that install are refused before any role runs."""
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import specs
+
+KNOWN = {
+    "ca_certificates_files": {"type": "list", "elements": "path"},
+    "ca_certificates_no_proxy": {"type": "str"},
+    "tensorflow_pip_timeout": {"type": "int"},
+    "some_switch": {"type": "bool"},
+    "some_mapping": {"type": "dict"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ca_certificates_files", []),
+        ("ca_certificates_files", ["ca.crt"]),
+        ("ca_certificates_no_proxy", "localhost,.example.org"),
+        ("tensorflow_pip_timeout", 60),
+        ("tensorflow_pip_timeout", "60"),
+        ("some_switch", "yes"),
+        ("some_switch", False),
+        ("some_mapping", {}),
+        ("python_of_another_collection", object()),
+    ],
+)
+def test_what_fits_is_no_problem(name: str, value: Any) -> None:
+    assert specs.problems({name: value}, KNOWN) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message", "accepted"),
+    [
+        ("ca_certificates_files", "ca.crt", "ca_certificates_files is 'ca.crt', which is not a list", "a list"),
+        (
+            "ca_certificates_files",
+            ["ca.crt", 7],
+            "ca_certificates_files has the item 7, which is not a path",
+            "a list whose items are each a path",
+        ),
+        ("tensorflow_pip_timeout", "soon", "tensorflow_pip_timeout is 'soon', which is not a whole number", "a whole number"),
+        ("tensorflow_pip_timeout", -1, "tensorflow_pip_timeout is -1, which is not a whole number", "a whole number"),
+        ("tensorflow_pip_timeout", True, "tensorflow_pip_timeout is true, which is not a whole number", "a whole number"),
+        ("some_switch", "perhaps", "some_switch is 'perhaps', which is not true or false", "true or false"),
+        ("some_mapping", [], "some_mapping is a list, which is not a mapping", "a mapping"),
+        ("ca_certificates_file", "x", "ca_certificates_file is set, but no variable has that name", "ca_certificates_files"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name: str, value: Any, message: str, accepted: str) -> None:
+    assert specs.problems({name: value}, KNOWN) == [{"about": name, "message": message, "accepted": accepted}]
+
+
+def test_the_roles_own_specs_are_read() -> None:
+    assert specs.options()["tensorflow_pip_retries"]["type"] == "int"
+    assert "tensorflow_version" not in specs.options()
