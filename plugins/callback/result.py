@@ -89,14 +89,14 @@ class CallbackModule(CallbackBase):
         first = self._first.get(host, 0.0)
         return max(0.0, self._last.get(host, first) - first)
 
-    def _ended_well(self, host: str, told: Mapping[str, Any]) -> result_table.Result:
+    def _ended_well(self, host: str, told: Mapping[str, Any], changed: bool) -> result_table.Result:
         method, device, python, tensorflow = (str(told.get(cell) or "") for cell in CELLS)
         proved = str(told.get("proved") or "")
         return result_table.Result(
             host=host,
             state=str(told.get("state") or "installed"),
             seconds=self._seconds(host),
-            changed=bool(told.get("changed")),
+            changed=changed,
             method=method,
             device=device,
             python=python,
@@ -119,7 +119,7 @@ class CallbackModule(CallbackBase):
             if isinstance(custom, Mapping) and isinstance(custom.get("tensorflow_result"), Mapping)
         }
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
-        results = [self._ended_well(host, said) for host, said in told.items() if host not in lost]
+        results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
         results += [self._ended_badly(host) for host in lost]
         text = result_table.render(results)
         if text:

@@ -46,7 +46,9 @@ _value:
 """
 
 
-def plan(request: Mapping[str, Any], host: Mapping[str, Any], variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def plan(
+    request: Mapping[str, Any], host: Mapping[str, Any], variables: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The plan as plain data."""
     variables = variables or {}
     made = resolve(request, host, names=list(variables))

@@ -67,8 +67,13 @@ def describe(given: str) -> Dict[str, Any]:
         "absolute": path,
         "blocked_by": above[-1] if above else None,
         "writable": not above and _writable(path),
-        "occupied": os.path.lexists(path) and current(path) is None,
+        "occupied": os.path.lexists(path) and current(path) is None and not _led_astray(path),
     }
+
+
+def _led_astray(path: str) -> bool:
+    """Whether this is our link, which somebody has pointed elsewhere: its receipt tells that it was ours."""
+    return os.path.islink(path) and os.path.exists(receipt(path))
 
 
 def free_mb(path: str) -> Optional[int]:

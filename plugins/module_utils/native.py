@@ -6,6 +6,7 @@ A .pth file in the directory that Python keeps for local additions (/usr/local/l
 release's site-packages. The mark EXTERNALLY-MANAGED stays, and the release is never part of what dpkg or the system's pip own.
 """
 
+import glob
 import json
 import os
 import subprocess
@@ -45,6 +46,16 @@ def constraints(requires: List[str]) -> List[str]:
 def pth_file(site: str, name: str) -> str:
     """Return the .pth file that leads the system's Python to the environment `name`."""
     return os.path.join(site, "tensorwright-{}.pth".format(name))
+
+
+def pth_files(name: str, releases: str) -> List[str]:
+    """Return the .pth files, of whatever Python, that lead to a release below `releases`."""
+    found = []
+    for path in sorted(glob.glob("/usr/local/lib/python3*/*-packages/tensorwright-{}.pth".format(glob.escape(name)))):
+        with open(path) as source:
+            if source.read().startswith(releases + os.sep):
+                found.append(path)
+    return found
 
 
 def point(pth: str, site_packages: str) -> bool:

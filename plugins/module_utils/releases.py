@@ -11,20 +11,26 @@ import contextlib
 import datetime
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import pwd
+import re
 import shutil
+import stat
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions
 
 STORE = ".tensorwright"
 SEAL = ".tensorwright.json"
 HOLD = ".tensorwright.hold"  # locked by every Python of the release; the seal is rewritten, so it cannot serve
+STORE_LOCK = ".store"  # in locks/: held, shared, by every run; whoever removes the store needs it alone
 SHARED = ("cache", "locks", "log", "receipts", "tools")
+UNFINISHED = "unfinished-{}-"  # with a process id: what that process fetches into the shared directories
 LAYOUT = 1  # part of every release's name: a change in how releases are laid out makes new ones
 
 
@@ -34,7 +40,20 @@ class StoreError(Exception):
 
 def now() -> str:
     """Return the time in UTC, ISO 8601, to the second."""
-    return datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def moment() -> str:
+    """Return the time in UTC, fine enough to tell which of two releases was put to use later."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, or the number of one that has none (a container, a directory service that is down)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def release_name(contents: Dict[str, Any]) -> str:
@@ -62,18 +81,6 @@ def site_packages(release: str) -> List[str]:
     return [path for path in candidates if os.path.isdir(path)]
 
 
-def write_json(path: str, data: Dict[str, Any]) -> None:
-    """Write `data` so that readers see the old file or the new one, and a power cut leaves one of them."""
-    partial = path + ".new"
-    with open(partial, "w") as out:
-        json.dump(data, out, indent=1, sort_keys=True)
-        out.write("\n")
-        out.flush()
-        os.fsync(out.fileno())
-    os.chmod(partial, 0o644)
-    os.rename(partial, path)
-
-
 class Environment(object):
     """The environment at `path`: its store, its releases, its link."""
 
@@ -83,9 +90,14 @@ class Environment(object):
         self.parent = os.path.dirname(self.path)
         self.store = os.path.join(self.parent, STORE)
         self.releases = os.path.join(self.store, self.name)
-        if self.name in SHARED or self.name == STORE:
+        # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found.
+        self.fresh_link = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
+        self._store_lock: Optional[IO[str]] = None
+        if not self.name or self.name in SHARED + (STORE,) or STORE in self.parent.split(os.sep):
             raise StoreError(
-                "an environment cannot be named '{}': Tensorwright keeps its own files there".format(self.name)
+                "an environment cannot be named '{}' there: Tensorwright keeps its own files there".format(
+                    self.name or self.path
+                )
             )
 
     def directory(self, release: str) -> str:
@@ -97,9 +109,35 @@ class Environment(object):
         return os.path.join(self.store, *parts)
 
     def prepare(self) -> None:
-        """Make the directories of the store, readable by all."""
-        for directory in [self.releases] + [self.shared(name) for name in SHARED]:
-            os.makedirs(directory, mode=0o755, exist_ok=True)
+        """Make the directories of the store, readable by all. Raises StoreError where they are not ours alone."""
+        os.makedirs(self.parent, mode=0o755, exist_ok=True)
+        for directory in self._directories():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(directory, 0o755)
+        self.refuse_foreign()
+
+    def refuse_foreign(self) -> None:
+        """Fail where somebody else could change the store: a run as root must not follow a link that a user laid out."""
+        for directory in self._directories():
+            try:
+                status = os.lstat(directory)
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                raise StoreError("{} is not a directory of Tensorwright's; move it away".format(directory))
+            if status.st_uid != os.geteuid():
+                raise StoreError(
+                    "{} belongs to user {}, and this run acts as {}; run as that user, or choose another path".format(
+                        directory, user_name(status.st_uid), user_name(os.geteuid())
+                    )
+                )
+            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise StoreError(
+                    "{0} can be written by others; look at what is in it, then chmod go-w {0}".format(directory)
+                )
+
+    def _directories(self) -> List[str]:
+        return [self.store] + [self.shared(name) for name in SHARED] + [self.releases]
 
     # --- the link -------------------------------------------------------------------------------------------------
 
@@ -113,8 +151,10 @@ class Environment(object):
             return None
         if os.path.islink(self.path):
             head, name = os.path.split(os.readlink(self.path))
-            if head in (self.target(), self.releases):
+            if head in (self.target(), self.releases) and name not in ("", os.curdir, os.pardir):
                 return name
+            if os.path.exists(self.shared("receipts", self.name + ".json")):
+                return None  # our link, which somebody has pointed elsewhere
         raise StoreError(
             "{} is there already and was not made by Tensorwright; move it away or choose another path".format(
                 self.path
@@ -123,27 +163,30 @@ class Environment(object):
 
     def switch(self, release: str) -> None:
         """Let the path lead to `release`; whoever looks sees the old link or the new one, never none."""
-        fresh = "{}/.{}.new{}".format(self.parent, self.name, os.getpid())
-        os.symlink(os.path.join(self.target(), release), fresh)
-        os.rename(fresh, self.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.fresh_link)
+        os.symlink(os.path.join(self.target(), release), self.fresh_link)
+        os.rename(self.fresh_link, self.path)
 
     # --- seals ----------------------------------------------------------------------------------------------------
 
     def seal(self, release: str, facts: Dict[str, Any]) -> None:
-        """Mark a release as complete and proved."""
-        write_json(os.path.join(self.directory(release), SEAL), facts)
+        """Mark a release as complete and proved; a power cut leaves the old seal or the new one."""
+        text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
+        files.replace(os.path.join(self.directory(release), SEAL), text)
 
     def sealed(self, release: str) -> Optional[Dict[str, Any]]:
         """Return a release's seal, or None where there is none (or an unreadable one, which is as good as none)."""
         try:
-            with open(os.path.join(self.directory(release), SEAL)) as source:
+            with open(os.path.join(self.directory(release), SEAL), encoding="utf-8") as source:
                 seal = json.load(source)
         except (OSError, ValueError):
             return None
-        return seal if isinstance(seal, dict) else None
+        whole = isinstance(seal, dict) and all(isinstance(seal.get(key), dict) for key in ("contents", "distributions"))
+        return seal if whole else None
 
     def intact(self, release: str) -> bool:
-        """Tell whether a release is sealed, its Python starts and every distribution it was sealed with is still there."""
+        """Tell whether a release is sealed, and its Python and every distribution it was sealed with are still there."""
         seal = self.sealed(release)
         if seal is None or not os.access(os.path.join(self.directory(release), "bin", "python"), os.X_OK):
             return False
@@ -157,21 +200,53 @@ class Environment(object):
     def sealed_releases(self) -> List[str]:
         """Return the names of the sealed releases, the one that was last put to use first."""
         seals = [(self.sealed(name), name) for name in self.all_releases()]
-        return [
-            name for seal, name in sorted(((s, n) for s, n in seals if s), key=lambda pair: (pair[0]["used"], pair[1]))
-        ][::-1]
+        return [name for _used, name in sorted(((str(seal.get("used") or ""), name) for seal, name in seals if seal))][
+            ::-1
+        ]
+
+    def earlier(self) -> List[str]:
+        """Return the sealed releases that were in use before the current one, the last one first."""
+        current = self.current()
+        return [n for n in self.sealed_releases() if n != current and (self.sealed(n) or {}).get("used")]
 
     # --- clearing -------------------------------------------------------------------------------------------------
 
     def unsealed(self) -> List[str]:
-        """Return what earlier runs left unfinished."""
-        return [name for name in self.all_releases() if self.sealed(name) is None]
+        """Return what earlier runs left unfinished. The release in use is never among it, even if its seal was damaged."""
+        current = self.current()
+        return [
+            name
+            for name in self.all_releases()
+            if name != current and self.sealed(name) is None and not users_of(self.directory(name))
+        ]
+
+    def stale(self) -> List[str]:
+        """Return the files that runs which were killed have left outside the releases."""
+        found = [self.fresh_link] if os.path.islink(self.fresh_link) else []
+        for path in sorted(glob.glob(os.path.join(glob.escape(self.shared("tools")), UNFINISHED.format("*") + "*"))):
+            process = os.path.basename(path).split("-")[1]
+            if not os.path.exists("/proc/" + process):
+                found.append(path)
+        return found
 
     def remove(self, release: str) -> None:
         """Remove a release; it loses its seal first, so that a removal that stops halfway is never taken for a release."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.directory(release), SEAL))
-        shutil.rmtree(self.directory(release))
+        directory = self.directory(release)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(os.path.join(directory, SEAL))
+        remove_tree(directory)
+
+    def remove_store(self) -> bool:
+        """Remove the store after its last environment; call it under the lock. Tells whether it is gone."""
+        if set(os.listdir(self.store)) - set(SHARED):
+            return False
+        # Another run, on an environment beside this one, may have begun: then the store stays.
+        if self._store_lock is None or not _flock(self._store_lock, fcntl.LOCK_EX):
+            return False
+        if set(os.listdir(self.store)) - set(SHARED):
+            return False
+        shutil.rmtree(self.store)
+        return True
 
     def surplus(self, keep: int) -> List[str]:
         """Return the sealed releases beyond the last `keep` that neither the link nor a running process uses."""
@@ -184,33 +259,82 @@ class Environment(object):
     @contextlib.contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
         """Hold the environment's lock. Waits up to `timeout` seconds; then StoreError says who holds it."""
-        path = self.shared("locks", self.name + ".lock")
-        with open(path, "a+") as lock:
-            deadline = time.time() + timeout
-            while True:
+        path, store_path = self.shared("locks", self.name + ".lock"), self.shared("locks", STORE_LOCK)
+        deadline = time.time() + timeout
+        while True:
+            with contextlib.ExitStack() as stack:
                 try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError as error:
-                    if error.errno not in (errno.EAGAIN, errno.EACCES):
-                        raise
-                    if time.time() >= deadline:
-                        lock.seek(0)
-                        holder = lock.read().strip() or "a process that has not said who it is"
-                        raise StoreError(
-                            "another run has been working on {} for {} s or more: {}; wait for it or stop it".format(
-                                self.path, int(timeout), holder
-                            )
-                        ) from None
-                    time.sleep(0.5)
+                    self.prepare()
+                    self._store_lock = stack.enter_context(_open(store_path))
+                    lock = stack.enter_context(_open(path))
+                except FileNotFoundError:  # another run is just removing the store
+                    continue
+                store_is_free, is_free = _flock(self._store_lock, fcntl.LOCK_SH), _flock(lock, fcntl.LOCK_EX)
+                if store_is_free and is_free and _is_at(self._store_lock, store_path) and _is_at(lock, path):
+                    with self._told(lock):
+                        yield
+                    return
+                lock.seek(0)
+                holder = lock.read().strip() or "a process that has not said who it is"
+            if time.time() >= deadline:
+                raise StoreError(
+                    "another run has been working on {} for {} s or more: {}; wait for it or stop it".format(
+                        self.path, int(timeout), holder
+                    )
+                )
+            time.sleep(min(0.5, max(deadline - time.time(), 0)))
+
+    @contextlib.contextmanager
+    def _told(self, lock: IO[str]) -> Iterator[None]:
+        """Say in the lock's file who holds it."""
+        lock.truncate(0)
+        lock.write("process {} of user {} since {}\n".format(os.getpid(), user_name(os.geteuid()), now()))
+        lock.flush()
+        try:
+            yield
+        finally:
             lock.truncate(0)
-            me = pwd.getpwuid(os.getuid()).pw_name
-            lock.write("process {} of user {} since {}\n".format(os.getpid(), me, now()))
-            lock.flush()
-            try:
-                yield
-            finally:
-                lock.truncate(0)
+
+    def drop_lock(self) -> None:
+        """Remove the lock's file; call it under the lock. Who waits for it notices and makes it anew."""
+        os.unlink(self.shared("locks", self.name + ".lock"))
+
+
+def _open(path: str) -> IO[str]:
+    # For its owner alone: whoever may open the file could hold the lock for ever.
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+
+
+def _flock(lock: IO[str], operation: int) -> bool:
+    try:
+        fcntl.flock(lock, operation | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise
+        return False
+    return True
+
+
+def _is_at(lock: IO[str], path: str) -> bool:
+    """Tell whether a lock's file is still the one at `path`: the run that held it may have removed the environment."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def remove_tree(path: str) -> None:
+    """Remove whatever is at `path`, with directories that their owner had closed to themselves."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        os.unlink(path)
+        return
+    if os.geteuid() != 0:
+        os.chmod(path, 0o700)
+        for directory, names, _files in os.walk(path):
+            for name in names:
+                if not os.path.islink(os.path.join(directory, name)):
+                    os.chmod(os.path.join(directory, name), 0o700)
+    shutil.rmtree(path)
 
 
 def users_of(release: str) -> List[int]:
@@ -219,10 +343,11 @@ def users_of(release: str) -> List[int]:
     A Python of the release holds a file of it open and locked (see release_pin); other programs show in their mapped files,
     directories, command lines and environments.
     """
-    needle = (os.path.realpath(release) + os.sep).encode()
+    # The release itself or something in it, but not a release whose name begins with this one's.
+    pattern = re.compile(re.escape(os.fsencode(os.path.realpath(release))) + rb"(?![\w.-])")
     found = []
     for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-        if pid != os.getpid() and _uses(pid, needle):
+        if pid != os.getpid() and _uses(pid, pattern):
             found.append(pid)
     if not found and _held(os.path.join(release, HOLD)):
         found.append(0)
@@ -231,23 +356,20 @@ def users_of(release: str) -> List[int]:
 
 def _held(hold: str) -> bool:
     try:
-        with open(hold) as source:
-            fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        with open(hold, "r+") as lock:  # for writing: over NFS, only that may be locked exclusively
+            return not _flock(lock, fcntl.LOCK_EX)
+    except OSError:
         return False
-    except OSError as error:
-        return error.errno in (errno.EAGAIN, errno.EACCES)
-    return False
 
 
-def _uses(pid: int, needle: bytes) -> bool:
+def _uses(pid: int, pattern: Pattern[bytes]) -> bool:
     proc = "/proc/{}/".format(pid)
     for name in ("maps", "cmdline", "environ"):
         with contextlib.suppress(OSError), open(proc + name, "rb") as source:
-            if needle in source.read():
+            if pattern.search(source.read()):
                 return True
     for name in ("cwd", "exe"):
         with contextlib.suppress(OSError):
-            if (os.readlink(proc + name).encode() + b"/").startswith(needle):
+            if pattern.match(os.fsencode(os.readlink(proc + name))):
                 return True
     return False

@@ -9,6 +9,7 @@ makes a virtualenv that sees all of the environment's packages and into which it
 
 import argparse
 import os
+import shutil
 import sys
 
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
@@ -38,6 +39,9 @@ def create(path: str) -> str:
     base = os.path.join(environment(), "lib", version, "site-packages")
     with open(os.path.join(path, "lib", version, "site-packages", "tensorwright.pth"), "w") as pth:
         pth.write(PTH.format(base))
+    settings = os.path.join(environment(), "pip.conf")  # the site's package index and certificates
+    if os.path.exists(settings):
+        shutil.copyfile(settings, os.path.join(path, "pip.conf"))
     for name in ("pip", "pip3"):
         program = os.path.join(path, "bin", name)
         with open(program, "w") as script:

@@ -404,8 +404,7 @@ class Builder(object):
                     )
                 )
         self.result.update(changed=bool(current or names or os.path.exists(receipt)), previous=current)
-        footprint = (receipts.read(receipt) or {}).get("footprint", {})
-        pth = [path for path in footprint.get("files", {}) if path.endswith(".pth")]
+        pth = native.pth_files(environment.name, environment.releases)
         self.result["removed"] = [environment.path] * bool(current) + pth + names
         self.result["left"] = self.left_behind()
         if self.module.check_mode or not self.result["changed"]:
@@ -413,7 +412,7 @@ class Builder(object):
         for path in pth:
             remove_file(path)
         self.result["removed"] += native.unlink_tools(environment.path)
-        if current:
+        if os.path.islink(environment.path):
             os.unlink(environment.path)
         for name in names:
             environment.remove(name)

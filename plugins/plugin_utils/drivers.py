@@ -73,10 +73,7 @@ def _install(
     fitting = [branch for branch in tables.drivers.values() if _serves(branch, needed, capabilities)]
     sources = {branch.name: source for branch in fitting if (source := _source(branch, host, tables))}
     offered = sorted((branch for branch in fitting if branch.name in sources), key=_preference)
-    if wanted:
-        chosen = next((branch for branch in offered if branch.name == wanted), None)
-    else:
-        chosen = offered[0] if offered else None
+    chosen = next((branch for branch in offered if wanted in (None, branch.name)), None)
     if chosen is None:
         names = ", ".join(branch.name for branch in offered)
         if wanted:

@@ -12,7 +12,7 @@ REFUSING = ("assert", "fail", "validate_argument_spec")
 
 def is_refusal(action: str, role: str = "") -> bool:
     """Whether the task that failed is one that refuses, before anything has changed, and not one that tried."""
-    return action.rpartition(".")[2] in REFUSING and role != "validate"
+    return action.rpartition(".")[2] in REFUSING and role.rpartition(".")[2] != "validate"
 
 
 def lines(value: Any) -> list[str]:

@@ -133,10 +133,10 @@ def _home(user: object) -> str | None:
 
 
 def _sealed(environment: object) -> Mapping[str, object]:
-    """The plan that the environment in use was made from; empty where there is none."""
+    """What the environment in use was made of; empty where there is none."""
     seal = environment.get("sealed") if isinstance(environment, Mapping) else None
-    plan = seal.get("plan") if isinstance(seal, Mapping) else None
-    return plan if isinstance(plan, Mapping) else {}
+    contents = seal.get("contents") if isinstance(seal, Mapping) else None
+    return contents if isinstance(contents, Mapping) else {}
 
 
 def read(facts: Mapping[str, object]) -> Host:

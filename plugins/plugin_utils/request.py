@@ -65,7 +65,7 @@ _ROLE_NAMES = (
     "pip_ca_file",
     "pip_extra_packages",
 )
-_DERIVED_NAMES = ("host", "plan", "due", "request")
+_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result")
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
 
@@ -106,7 +106,7 @@ def misspelt(names: Iterable[object]) -> list[Problem]:
     for name in sorted({str(name) for name in names if isinstance(name, str) and name.startswith(PREFIX)}):
         if name not in KNOWN_NAMES:
             near = get_close_matches(name, OPTIONS, n=1, cutoff=0.6)
-            accepted = near[0] if near else f"the names in the README, such as {PREFIX}version or {PREFIX}device"
+            accepted = near[0] if near else "the names in docs/variables.md"
             message = f"{name} is set, but no variable has that name"
             found.append({"about": name[len(PREFIX) :], "message": message, "accepted": accepted})
     return found

@@ -24,7 +24,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, problem
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import IMPLEMENTED_ROLES, METHODS, Request
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables, TablesError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables
 
 
 def resolve(
@@ -203,7 +204,7 @@ def _fill(plan: Plan, tried: Attempt, context: Context) -> None:
         "requirement": _requirement(tried, package, asked.wheel_url),
         "channel": release.channel,
         "wheel_url": asked.wheel_url or None,
-        "cuda_build": True if tried.device == "gpu" else False if package == "tensorflow-cpu" else None,
+        "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
     }
     if tried.python:
         plan["python"] = {
@@ -241,8 +242,7 @@ def _requirement(tried: Attempt, package: str, wheel_url: str | None) -> str:
     extra = "[and-cuda]" if tried.gpu and tried.gpu.source == "wheels" else ""
     if wheel_url:
         return f"{package}{extra} @ {wheel_url}"
-    pinned = "" if tried.release.channel == "nightly" else f"=={tried.release.version}"
-    return f"{package}{extra}{pinned}"
+    return f"{package}{extra}=={tried.release.version}"
 
 
 def _installer(plan: Plan, python: str, context: Context) -> None:
@@ -328,15 +328,21 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
             notes.append(f"Python {python.version} is used: TensorFlow {name} has no wheel for {first.version}.")
         elif newer:
             newest = max(newer, key=lambda one: versions.order(one.version))
-            notes.append(f"The system's Python {python.version} is used, not the newer {newest.version} that this host has as well.")
+            notes.append(
+                f"The system's Python {python.version} is used, not the newer {newest.version} that this host has as well."
+            )
     if tried.release.channel == "nightly":
-        notes.append("The nightly build changes every day, and an environment keeps the one of the day it was built.")
+        notes.append(f"The nightly build is {tried.release.version}, the newest that the tables know.")
     return notes
 
 
 def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
-    """Whether the environment in use was made from this plan, so that nothing has to be built."""
-    here: Mapping[str, object] = {**plan}
-    return bool(sealed) and all(
-        sealed.get(name) == here[name] for name in ("tensorflow", "device", "method", "constraints")
+    """Whether the environment in use was made from this plan, so that no space is needed for another."""
+    requirements, python = sealed.get("requirements"), sealed.get("python")
+    return (
+        isinstance(requirements, (list, tuple))
+        and isinstance(python, (list, tuple))
+        and plan["tensorflow"]["requirement"] in requirements
+        and plan["python"]["version"] in python
+        and sealed.get("constraints") == sorted(plan["constraints"])
     )

@@ -462,7 +462,7 @@ def parse(raw: Mapping[str, Any]) -> Tables:
     tables = Tables(
         series=tensorflow.named("series", _series),
         releases=tensorflow.named("releases", _release),
-        nightly=tensorflow.row("nightly").into(lambda row: _release("nightly", row)),
+        nightly=tensorflow.row("nightly").into(lambda row: _release(row.version("version"), row)),
         cuda_wheels=tensorflow.named("cuda_wheels", lambda _, row: row.words("pins")),
         constraints=tuple(row.into(_constraint) for row in tensorflow.listed("constraints")),
         images=tensorflow.named("images", lambda _, row: Images(row.text("repository"), row.words("tags"))),
@@ -540,8 +540,11 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _overridden(overrides: str) -> Tables:
-    return parse(_merged(_raw(), json.loads(overrides)))
+def _overridden(overrides: str) -> Tables | str:
+    try:
+        return parse(_merged(_raw(), json.loads(overrides)))
+    except TablesError as error:
+        return str(error)
 
 
 def override(rows: Mapping[str, Any]) -> Tables:
@@ -555,4 +558,7 @@ def override(rows: Mapping[str, Any]) -> Tables:
         text = json.dumps(rows, sort_keys=True)
     except (TypeError, ValueError, RecursionError):
         raise TablesError("the rows are not plain data with texts for names") from None
-    return _overridden(text)
+    found = _overridden(text)
+    if isinstance(found, str):
+        raise TablesError(found)
+    return found

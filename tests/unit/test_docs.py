@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.tensorwright.fleet.plugins.filter.plan import plan
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planview
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import DEFAULTS
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 from script import render_variables
 
@@ -19,12 +28,36 @@ VARIABLE_FILES = sorted(EXAMPLE.glob("*_vars/*.yml"))
 # What the playbooks and the roles make, for others to read.
 DERIVED = {"tensorflow_host", "tensorflow_plan", "tensorflow_due"}
 MODULES = {path.stem for path in ROOT.glob("plugins/modules/*.py")}
-VARIABLE = re.compile(r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|python|validate)_[a-z_]+(?![\w.-])")
+VARIABLE = re.compile(r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|python|validate)_[a-z_]+(?!\w|[.-]\w)")
+OUTPUT = re.compile(r"^```text\n.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 OURS = re.compile(
     r"(?<![\w./-])(?:script|playbooks|roles|plugins|tests|docs|compatibility|inventory/example)/[\w./-]*\w"
 )
 SCENARIO = re.compile(r"script/test molecule (\w+)")
+
+
+# The README's refusals: host → what it asks for, beside the names that it sets and what it is.
+HOST = {"distribution": "Debian", "release": "12", "architecture": "x86_64", "glibc": "2.36", "become": True}
+REFUSED: dict[str, tuple[dict[str, Any], list[str], dict[str, Any]]] = {
+    "gpu01.example.org": ({"method": "vitualenv"}, [], {}),
+    "gpu02.example.org": ({}, ["tensorflow_verison"], {}),
+    "lab01.example.org": (
+        {"version": "2.21.0"},
+        [],
+        {
+            "release": "11",
+            "glibc": "2.31",
+            "become": False,
+            "pythons": [{"path": "/usr/bin/python3", "version": "3.9.2"}],
+        },
+    ),
+    "ws07.example.org": (
+        {"path": "/opt/tensorflow"},
+        [],
+        {"become": False, "path": {"absolute": "/opt/tensorflow", "writable": False}},
+    ),
+}
 
 
 def variables() -> set[str]:
@@ -53,6 +86,16 @@ def groups(inventory: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
+def example() -> Iterator[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
+    """Return host, request, host facts and variables of each machine of the example inventory."""
+    ansible_inventory = Path(sys.executable).with_name("ansible-inventory")
+    listing = subprocess.check_output([ansible_inventory, "--list", "-i", EXAMPLE], text=True)
+    facts = load(Path(__file__).with_name("example_facts.yml"))
+    for host, variables in sorted(json.loads(listing)["_meta"]["hostvars"].items()):
+        asked = {name: variables[PREFIX + name] for name in DEFAULTS if PREFIX + name in variables}
+        yield host, asked, {**facts["common"], **facts["hosts"].get(host, {})}, variables
+
+
 def test_rendered_documents_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert render_variables.main(["--check"]) == 0, capsys.readouterr().out
 
@@ -68,7 +111,7 @@ def test_a_document_that_is_not_current_is_named(
 
 
 def test_a_table_shows_defaults_and_markup() -> None:
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "a_text": {"description": "V(x) or V(y|z).", "default": "x"},
         "a_list": {"description": ["See O(a_text).", "And more."], "default": []},
         "a_switch": {"description": "Whether.", "default": False},
@@ -127,14 +170,26 @@ def test_every_scenario_is_in_the_table_of_what_has_been_proved() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_variables_exist(document: Path) -> None:
-    text = re.sub(r"refused in one sentence.*?```.*?```", "", document.read_text(), flags=re.DOTALL)
+    text = OUTPUT.sub("", document.read_text())  # where a misspelt name may be told
     strangers = set(VARIABLE.findall(text)) - variables() - DERIVED - MODULES
     assert not {name for name in strangers if not (ROOT / "roles" / name).is_dir()}
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_readme_shows_refusals_as_they_are(name: str) -> None:
+    request, names, facts = REFUSED[name]
+    (refused,) = resolve(request, {**HOST, **facts}, names=names)["problems"]
+    assert sentence(name, refused) in (ROOT / "README.md").read_text().splitlines()
+
+
+def test_the_readme_shows_the_plan_of_the_example() -> None:
+    expected = planview.view((host, plan(asked, facts, variables)) for host, asked, facts, variables in example())
+    assert f"\n{expected}\n" in (ROOT / "README.md").read_text(), f"README.md has to show:\n{expected}"
+
+
 def test_the_readme_is_short_and_complete() -> None:
     text = (ROOT / "README.md").read_text()
-    assert len(text.splitlines()) <= 200
+    assert len(text.splitlines()) <= 220
     assert "TO BE CAPTURED" not in text, "an output in the README is a placeholder"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -110,14 +111,14 @@ def test_specification_and_defaults_say_the_same(role: str) -> None:
 def test_the_request_has_the_same_defaults() -> None:
     here = {name: default for name, default in defaults("tensorflow").items() if name not in NOT_OF_ITS_ROLE}
     computed = {name for name in here if "default" not in options("tensorflow")[name]}
-    there = {request.PREFIX + name: default for name, default in request.DEFAULTS.items()}
+    there = {PREFIX + name: default for name, default in request.DEFAULTS.items()}
     assert {name: here[name] for name in here.keys() - computed} == {
         name: there[name] for name in there.keys() - computed
     }
 
 
 def test_a_variable_of_a_role_is_no_misspelt_request() -> None:
-    ours = {name for role in ROLES for name in options(role) if name.startswith(request.PREFIX)}
+    ours = {name for role in ROLES for name in options(role) if name.startswith(PREFIX)}
     assert set(request.OPTIONS) == ours
 
 
@@ -173,6 +174,9 @@ def test_what_is_referred_to_exists(file: Path) -> None:
 
 def test_what_is_referred_to_is_found() -> None:
     found = {
-        kind for kind, pattern in REFERENCES.items() for file in SPEAKERS if re.search(pattern, file.read_text(), re.M)
+        kind
+        for kind, pattern in REFERENCES.items()
+        for file in SPEAKERS
+        if re.search(pattern, file.read_text(), re.MULTILINE)
     }
     assert found == set(REFERENCES)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans as a person reads them: the problems first, then each distinct plan once with the hosts that share it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
+
+_NAMED_HOSTS = 6
+_LABEL = 11
+
+Pair = tuple[str, Mapping[str, Any]]
+
+
+def view(pairs: Iterable[Sequence[Any]], form: str = "text") -> str:
+    """The plans of many hosts as text, YAML or JSON."""
+    plans = [(str(pair[0]), _plain(pair[1])) for pair in pairs if isinstance(pair[1], Mapping)]
+    if form == "json":
+        return json.dumps(dict(plans), indent=2)
+    if form == "yaml":
+        return str(yaml.safe_dump(dict(plans), sort_keys=False, allow_unicode=True, width=120))
+    return "\n".join(_text(plans))
+
+
+def _plain(value: Any) -> Any:
+    """Plain data of what may be a template engine's own kinds of text and mapping."""
+    return json.loads(json.dumps(value))
+
+
+def _text(plans: Sequence[Pair]) -> Iterator[str]:
+    refused = sorted(sentence(host, problem) for host, plan in plans for problem in plan.get("problems", ()))
+    if refused:
+        yield _count(len(refused), "problem") + ":"
+        yield from (f"  {line}" for line in refused)
+        yield ""
+    groups: dict[str, list[Pair]] = {}
+    for host, plan in plans:
+        if not plan.get("problems"):
+            groups.setdefault(json.dumps(plan, sort_keys=True), []).append((host, plan))
+    good = sum(map(len, groups.values()))
+    yield f"{_count(len(groups), 'plan')} for {_count(good, 'host')}"
+    for group in sorted(groups.values(), key=lambda group: (-len(group), group[0][0])):
+        yield ""
+        yield _hosts([host for host, _ in group])
+        yield from (f"  {line}" for line in _lines(group[0][1]))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _hosts(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:_NAMED_HOSTS])
+    more = len(names) - _NAMED_HOSTS
+    return f"{listed} and {more} more:" if more > 0 else f"{listed}:"
+
+
+def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    tensorflow, space, python = plan["tensorflow"], plan["space"], plan["python"]
+    yield _line("TensorFlow", f"{tensorflow['version']} ({tensorflow['requirement']})")
+    where = f" at {plan['path']['absolute']}" if plan["path"]["absolute"] and plan["method"] != "docker" else ""
+    root = ", as root" if plan["path"]["become"] else ""
+    yield _line("method", f"{plan['method']}{where}{root}, about {space['needed_mb']} MB")
+    yield _line("device", plan["device"])
+    if python["version"]:
+        yield _line("Python", f"{python['version']} ({python['path'] or 'to be installed, ' + python['provider']})")
+    if plan["installer"]["name"]:
+        yield _line("installer", f"{plan['installer']['name']} {plan['installer']['version']}")
+    if plan["image"]["tag"]:
+        yield _line("image", f"{plan['image']['name']}:{plan['image']['tag']}")
+    yield from _gpu(plan)
+    if plan["build"]["bazel"]:
+        yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")
+    if plan["constraints"]:
+        yield _line("pins", ", ".join(plan["constraints"]))
+    yield _line("roles", ", ".join(plan["roles"]))
+    for note in plan["notes"]:
+        yield _line("note", note)
+
+
+def _gpu(plan: Mapping[str, Any]) -> Iterator[str]:
+    if plan["device"] != "gpu":
+        return
+    cuda, driver, repository = plan["cuda"], plan["driver"], plan["repository"]
+    libraries = [f"CUDA {cuda['version']}", f"cuDNN {plan['cudnn']['version']}", f"NCCL {plan['nccl']['version']}"]
+    if plan["tensorrt"]["version"]:
+        libraries.append(f"TensorRT {plan['tensorrt']['version']}")
+    yield _line("libraries", f"{', '.join(libraries)}, from {cuda['from']}")
+    action = f"branch {driver['branch']} is {'installed' if driver['packages'] else 'there'}"
+    yield _line("driver", f"{driver['minimum']} or newer is needed, {action}")
+    parts = (cuda, plan["cudnn"], plan["nccl"], plan["tensorrt"], driver)
+    packages = [package for part in parts for package in part["packages"]]
+    if packages:
+        yield _line("packages", ", ".join(packages))
+    if repository["distro"]:
+        yield _line("repository", f"{repository['distro']}/{repository['architecture']}, key {repository['key']}")
+
+
+def _line(label: str, text: object) -> str:
+    return f"{label:<{_LABEL}} {text}"

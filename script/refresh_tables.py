@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold the table of releases against the package index, and propose the rows that it lacks.
+
+    refresh_tables.py            tell what differs, and print rows to paste into compatibility/tensorflow.yml
+    refresh_tables.py --freeze   also write what the index says today to tests/unit/data/index.json, for the unit tests
+
+What the index cannot tell (CUDA, compute capabilities, compilers) a person adds: the proposal says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions  # noqa: E402 (the path is set above)
+
+from script import package_index  # noqa: E402 (as above)
+
+FROZEN = ROOT / "tests" / "unit" / "data" / "index.json"
+PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
+# The wheels of `tensorflow` for aarch64 were empty from 2.10 to 2.15, and required this one.
+BEHIND = "tensorflow-cpu-aws"
+_EMPTY = 100_000
+_FINAL_OR_NEXT = re.compile(r"\d+\.\d+\.\d+(rc\d+)?(\.post\d+)?")
+
+Facts = dict[str, Any]
+
+
+def wanted(names: Iterable[str]) -> list[str]:
+    """The releases that a table row is about: final ones from 1.4 on, and candidates of one that is not out yet."""
+    known = [name for name in names if _FINAL_OR_NEXT.fullmatch(name) and versions.at_least(name, "1.4.0")]
+    newest = max((name for name in known if "rc" not in name), key=versions.order)
+    return [name for name in known if "rc" not in name or versions.order(name) > versions.order(newest)]
+
+
+def releases(package: str) -> list[str]:
+    """The releases of a package that are to have rows."""
+    return versions.ascending(wanted({file.version for file in package_index.linux_wheels(package)}))
+
+
+def facts(with_sizes: bool = False) -> Facts:
+    """What the index says: package → release → architecture → Pythons and platform tag."""
+    found: Facts = {}
+    for package in (*PACKAGES, BEHIND):
+        for file in package_index.linux_wheels(package):
+            release = found.setdefault(package, {}).setdefault(file.version, {"uploaded": file.uploaded, "wheels": {}})
+            release["uploaded"] = min(release["uploaded"], file.uploaded)
+            release["requires_python"] = file.requires_python
+            release["yanked"] = file.yanked
+            wheels = release["wheels"].setdefault(file.architecture, {"platform": file.platform, "pythons": []})
+            wheels["pythons"] = versions.ascending([*wheels["pythons"], *file.pythons])
+        found[package] = {name: found[package][name] for name in reversed(releases(package))}
+    for name, release in found["tensorflow"].items():
+        extra = and_cuda(name)
+        if extra:
+            release["and_cuda"] = extra
+    if with_sizes:
+        _add_sizes(found)
+    return found
+
+
+def and_cuda(release: str) -> list[str]:
+    """What the extra [and-cuda] of a release pins; empty where there is none."""
+    if not versions.at_least(release, "2.14.0"):
+        return []
+    wheels = [
+        file
+        for file in package_index.linux_wheels("tensorflow")
+        if file.version == release and file.architecture == "x86_64"
+    ]
+    return package_index.of_extra(package_index.requirements(wheels[0]), "and-cuda") if wheels else []
+
+
+def _add_sizes(found: Facts) -> None:
+    """The largest wheel of each package, release and architecture, in whole megabytes."""
+    files = [
+        file
+        for package in found
+        for file in package_index.linux_wheels(package)
+        if file.version in found[package]
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        sizes = dict(zip(files, pool.map(package_index.size, files), strict=True))
+    for package in found:
+        for file in package_index.linux_wheels(package):
+            if file in sizes:
+                wheels = found[package][file.version]["wheels"][file.architecture]
+                wheels["mb"] = max(wheels.get("mb", 0), round(sizes[file] / 1e6))
+
+
+def differences(found: Facts, known: tables.Tables) -> list[str]:
+    """What the index has and the table has not, and the other way round, one sentence each."""
+    told = []
+    for release in known.newest_first:
+        told.extend(_differences_of(release, found))
+    listed = found["tensorflow"]
+    told.extend(f"TensorFlow {name} is on the index, and no row has it." for name in listed if name not in known.releases)
+    return told
+
+
+def _differences_of(row: tables.Release, found: Facts) -> list[str]:
+    name = row.version
+    listed = found["tensorflow"].get(name)
+    if listed is None:
+        return [f"TensorFlow {name} has a row, and the index has it no more."]
+    told = []
+    if listed["yanked"]:
+        told.append(f"TensorFlow {name} was yanked from the index.")
+    if row.requires_python != listed["requires_python"]:
+        told.append(f"TensorFlow {name} requires Python {listed['requires_python']!r}, its row says {row.requires_python!r}.")
+    packages = {build.package for build in row.wheels["x86_64"].builds} if "x86_64" in row.wheels else set()
+    there = {package for package in PACKAGES if "x86_64" in found[package].get(name, {}).get("wheels", {})}
+    if packages != there:
+        told.append(f"TensorFlow {name} is on the index as {sorted(there)}, its row says {sorted(packages)}.")
+    for architecture in package_index.ARCHITECTURES:
+        ours = list(row.wheels[architecture].pythons) if architecture in row.wheels else []
+        theirs = pythons(found, name, architecture)
+        if ours != theirs:
+            told.append(f"TensorFlow {name} has wheels for Python {theirs} on {architecture}, its row says {ours}.")
+    pins = sorted(map(package_index.normal, known_pins(row)))
+    if pins != listed.get("and_cuda", []):
+        told.append(f"TensorFlow {name}[and-cuda] requires {listed.get('and_cuda', [])}, its row says {pins}.")
+    return told
+
+
+def known_pins(row: tables.Release) -> tuple[str, ...]:
+    return tables.load().cuda_wheels[row.cuda_pins] if row.cuda_pins else ()
+
+
+def pythons(found: Facts, release: str, architecture: str) -> list[str]:
+    """The Pythons that really have TensorFlow on an architecture: where the wheel is empty, those of the one behind it."""
+    own = _pythons(found["tensorflow"], release, architecture)
+    if architecture == "aarch64" and versions.within(release, ">=2.10,<2.16"):
+        behind = _pythons(found[BEHIND], release, architecture)
+        return [version for version in own if version in behind]
+    return own
+
+
+def _pythons(package: Mapping[str, Any], release: str, architecture: str) -> list[str]:
+    return list(package.get(release, {}).get("wheels", {}).get(architecture, {}).get("pythons", []))
+
+
+def proposal(name: str, found: Facts) -> str:
+    """A row for a release, as far as the index knows it."""
+    listed = found["tensorflow"][name]
+    lines = [f'  "{name}":', f'    date: "{listed["uploaded"]}"']
+    lines += ["    channel: prerelease"] if "rc" in name else []
+    lines += [f'    requires_python: "{listed["requires_python"]}"'] if listed["requires_python"] else []
+    for architecture in package_index.ARCHITECTURES:
+        versions_there = pythons(found, name, architecture)
+        if versions_there:
+            platform = listed["wheels"][architecture]["platform"]
+            lines.append(
+                f'    {architecture}: {{python: "{" ".join(versions_there)}", glibc: "{glibc(platform)}",'
+                f" packages: {{{_packages(found, name, architecture)}}}}}"
+            )
+    if listed.get("and_cuda"):
+        lines.append(f'    and_cuda: {{pins: NAME, python: "{" ".join(pythons(found, name, "x86_64"))}"}}')
+    return "\n".join([*lines, "    source: index"])
+
+
+def _packages(found: Facts, name: str, architecture: str) -> str:
+    kinds = []
+    for package in PACKAGES:
+        wheels = found[package].get(name, {}).get("wheels", {}).get(architecture)
+        if wheels:
+            device = "gpu" if architecture == "x86_64" and package != "tensorflow-cpu" else "cpu"
+            kinds.append(f"{package}: {device} {wheels.get('mb', 'MB')}")
+    return ", ".join(kinds)
+
+
+def glibc(platform: str) -> str:
+    """The C library that a platform tag promises to run on."""
+    legacy = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
+    match = re.search(r"manylinux_(\d+)_(\d+)", platform)
+    if match:
+        return f"{match.group(1)}.{match.group(2)}"
+    return next((version for tag, version in legacy.items() if platform.startswith(tag)), "?")
+
+
+def main(arguments: list[str]) -> int:
+    """Tell the differences; return 1 if there are any."""
+    if arguments not in ([], ["--freeze"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    found = facts(with_sizes=True)
+    known = tables.load()
+    if arguments:
+        FROZEN.parent.mkdir(parents=True, exist_ok=True)
+        FROZEN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    told = differences(found, known)
+    for sentence in told:
+        print(sentence)
+    missing = [name for name in found["tensorflow"] if name not in known.releases]
+    if missing:
+        print("\nRows to add under `releases`; a new minor version also needs a row under `series`, from the wheel itself:\n")
+        print("\n".join(proposal(name, found) for name in missing))
+    return 1 if told else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
