@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import os
 import re
 import urllib.request
@@ -18,6 +19,7 @@ DEFAULT = "https://pypi.org/simple"
 ARCHITECTURES = ("x86_64", "aarch64")
 _LINK = re.compile(r"<a\s([^>]*)>([^<]*)</a>")
 _ATTRIBUTE = re.compile(r'([a-z-]+)="([^"]*)"')
+_JSON = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT = 60
 
 
@@ -61,13 +63,26 @@ def address() -> str:
 @cache
 def files(project: str) -> tuple[File, ...]:
     """Every file of a project."""
-    request = urllib.request.Request(f"{address()}/{project}/", headers={"Accept": "text/html"})
+    request = urllib.request.Request(f"{address()}/{project}/", headers={"Accept": f"{_JSON}, text/html;q=0.5"})
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
         page = response.read().decode()
-    return tuple(_read(page))
+        is_json = response.headers.get_content_type() == _JSON
+    return tuple(_from_json(page) if is_json else _from_html(page))
 
 
-def _read(page: str) -> Iterator[File]:
+def _from_json(page: str) -> Iterator[File]:
+    for found in json.loads(page)["files"]:
+        yield File(
+            name=found["filename"],
+            url=found["url"],
+            sha256=found["hashes"].get("sha256", ""),
+            requires_python=found.get("requires-python") or "",
+            uploaded=found.get("upload-time", "")[:10],
+            yanked=bool(found.get("yanked")),
+        )
+
+
+def _from_html(page: str) -> Iterator[File]:
     for attributes, name in _LINK.findall(page):
         found = {key: html.unescape(value) for key, value in _ATTRIBUTE.findall(attributes)}
         url, _, fragment = found.get("href", "").partition("#")

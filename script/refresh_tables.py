@@ -53,11 +53,11 @@ def facts(with_sizes: bool = False) -> Facts:
     for package in (*PACKAGES, BEHIND):
         for file in package_index.linux_wheels(package):
             release = found.setdefault(package, {}).setdefault(file.version, {"uploaded": file.uploaded, "wheels": {}})
-            release["uploaded"] = min(release["uploaded"], file.uploaded)
+            release["uploaded"] = min(release["uploaded"], file.uploaded)  # wheels for more machines came later
             release["requires_python"] = file.requires_python
             release["yanked"] = file.yanked
-            wheels = release["wheels"].setdefault(file.architecture, {"platform": file.platform, "pythons": []})
-            wheels["pythons"] = versions.ascending([*wheels["pythons"], *file.pythons])
+            wheels = release["wheels"].setdefault(file.architecture, {"platform": file.platform, "pythons": ""})
+            wheels["pythons"] = " ".join(versions.ascending([*wheels["pythons"].split(), *file.pythons]))
         found[package] = {name: found[package][name] for name in reversed(releases(package))}
     for name, release in found["tensorflow"].items():
         extra = and_cuda(name)
@@ -113,6 +113,8 @@ def _differences_of(row: tables.Release, found: Facts) -> list[str]:
     if listed is None:
         return [f"TensorFlow {name} has a row, and the index has it no more."]
     told = []
+    if listed["uploaded"] and listed["uploaded"] != row.date:
+        told.append(f"TensorFlow {name} was uploaded on {listed['uploaded']}, its row says {row.date}.")
     if listed["yanked"]:
         told.append(f"TensorFlow {name} was yanked from the index.")
     if row.requires_python != listed["requires_python"]:
@@ -146,7 +148,7 @@ def pythons(found: Facts, release: str, architecture: str) -> list[str]:
 
 
 def _pythons(package: Mapping[str, Any], release: str, architecture: str) -> list[str]:
-    return list(package.get(release, {}).get("wheels", {}).get(architecture, {}).get("pythons", []))
+    return str(package.get(release, {}).get("wheels", {}).get(architecture, {}).get("pythons", "")).split()
 
 
 def proposal(name: str, found: Facts) -> str:

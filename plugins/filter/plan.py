@@ -51,9 +51,10 @@ def plan(
 ) -> dict[str, Any]:
     """The plan as plain data."""
     variables = variables or {}
-    made = resolve(request, host, names=list(variables))
-    made["problems"] = [*made["problems"], *specs.problems(variables)]
-    made["roles"] = site.roles(made, variables)
+    facts = site.may_become(host, variables)
+    made = resolve(request, facts, names=list(variables))
+    made["problems"].extend(specs.problems(variables))
+    site.add(made, facts, variables)
     return {**made}
 
 

@@ -45,7 +45,9 @@ def _link(existing: str, new: str) -> bool:
 
 def compile_release(python: str, site_packages: str, cache: str) -> Dict[str, int]:
     """Give every source below `site_packages` its bytecode, from `cache` where it holds it; return {linked, compiled}."""
-    tag = subprocess.check_output([python, "-c", TAG], universal_newlines=True).strip()
+    # -E: settings of the caller's Python (PYTHONPYCACHEPREFIX) are not for this one. What is printed must not reach Ansible.
+    program = [python, "-s", "-E", "-c"]
+    tag = subprocess.check_output(program + [TAG], universal_newlines=True, stderr=subprocess.DEVNULL).strip()
     shelf = os.path.join(cache, tag)
     known = set(os.listdir(shelf)) if os.path.isdir(shelf) else set()
     os.makedirs(shelf, mode=0o755, exist_ok=True)
@@ -56,7 +58,12 @@ def compile_release(python: str, site_packages: str, cache: str) -> Dict[str, in
         else:
             missing.append((source, key))
     # A source that this Python cannot compile (a template, Python 2 code) is left alone, as pip does.
-    subprocess.call([python, "-c", COMPILE, site_packages])
+    subprocess.call(
+        program + [COMPILE, site_packages],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     for source, key in missing:
         _link(_compiled(source, tag), os.path.join(shelf, key))
     return {"linked": linked, "compiled": len(missing)}

@@ -6,13 +6,16 @@ A .pth file in the directory that Python keeps for local additions (/usr/local/l
 release's site-packages. The mark EXTERNALLY-MANAGED stays, and the release is never part of what dpkg or the system's pip own.
 """
 
+import contextlib
 import glob
 import json
 import os
+import re
 import subprocess
 from typing import Any, Dict, List
 
 BIN = "/usr/local/bin"
+SYSTEM_BINS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 NOT_TOOLS = ("python", "pip", "activate", "deactivate", "pydoc", "tensorflow-env")
 
 # What the system's Python has already, and what that in turn requires: asked of that Python, which alone knows its paths.
@@ -30,17 +33,44 @@ print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(set(requ
 """
 
 
+class ProbeError(Exception):
+    """The system's Python could not be asked; the text is one sentence, `output` is what it printed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super(ProbeError, self).__init__(message)
+        self.output = output
+
+
 def probe(python: str) -> Dict[str, Any]:
-    """Return {site: directory for local additions, requires: [requirements of the installed], tensorflow: file or None}."""
-    output = subprocess.check_output([python, "-s", "-E", "-c", PROBE], universal_newlines=True, cwd="/")
-    answer: Dict[str, Any] = json.loads(output)
+    """Return {site: directory for local additions, requires: [requirements of the installed], tensorflow: file or None}.
+
+    Raises ProbeError.
+    """
+    # Without bytecode (-B): check mode asks as well, and changes nothing.
+    command = [python, "-s", "-E", "-B", "-c", PROBE]
+    try:
+        asked = subprocess.run(command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        answer: Dict[str, Any] = json.loads(asked.stdout.decode("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProbeError("{} cannot tell what it has installed: {}".format(python, error)) from error
+    except subprocess.CalledProcessError as error:
+        output = error.stderr.decode("utf-8", "replace")
+        last = output.strip().splitlines()[-1:] or ["it ended with status {}".format(error.returncode)]
+        raise ProbeError("{} cannot tell what it has installed: {}".format(python, last[0]), output) from error
     return answer
+
+
+# name, extras, versions (in parentheses or not), marker: lines of other shapes would make the installer refuse the whole file.
+VERSION = r"(?:===|~=|==|!=|<=|>=|<|>)\s*[\w.*+!-]+"
+REQUIREMENT = re.compile(
+    r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*\(?\s*({0}(?:\s*,\s*{0})*)\s*\)?\s*(;.*)?$".format(VERSION)
+)
 
 
 def constraints(requires: List[str]) -> List[str]:
     """Return those requirements that bound a version: what the system's own programs need stays true beside TensorFlow."""
-    bounding = [line for line in requires if any(sign in line.split(";")[0] for sign in "<>=~!")]
-    return sorted(set(bounding))
+    found = (REQUIREMENT.match(line) for line in requires)
+    return sorted({match.group(1) + match.group(2) + (match.group(3) or "") for match in found if match})
 
 
 def pth_file(site: str, name: str) -> str:
@@ -58,51 +88,72 @@ def pth_files(name: str, releases: str) -> List[str]:
     return found
 
 
-def point(pth: str, site_packages: str) -> bool:
+def leads_to(pth: str) -> str:
+    """Return the site-packages directory that a .pth file leads to, or nothing where there is no such file."""
+    try:
+        with open(pth, encoding="utf-8", errors="surrogateescape") as source:
+            return source.readline().rstrip("\n")
+    except OSError:
+        return ""
+
+
+def point(pth: str, site_packages: str, check_mode: bool = False) -> bool:
     """Let the .pth file lead to a release's site-packages, by rename; return whether that is a change.
 
     It names the release, not the environment's link: a running Python must not find half of the next release.
     """
-    text = site_packages + "\n"
-    if os.path.exists(pth):
-        with open(pth) as source:
-            if source.read() == text:
-                return False
+    if leads_to(pth) == site_packages:
+        return False
+    if check_mode:
+        return True
     os.makedirs(os.path.dirname(pth), mode=0o755, exist_ok=True)
-    partial = "{}.new{}".format(pth, os.getpid())  # not ending in .pth: no Python that starts now may read it
-    with open(partial, "w") as out:
-        out.write(text)
-    os.chmod(partial, 0o644)
+    partial = pth + ".new"  # not ending in .pth: no Python that starts now may read it
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(partial)
+    # Debian lets the group `staff` write here: a link that somebody laid out beforehand must not be followed.
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
+        out.write(site_packages + "\n")
     os.rename(partial, pth)
     return True
 
 
-def link_tools(path: str, directory: str = BIN) -> Dict[str, List[str]]:
+def link_tools(path: str, check_mode: bool = False) -> Dict[str, Any]:
     """Link the environment's programs (tensorboard, saved_model_cli, …) into /usr/local/bin where the name is free.
 
-    Returns {links: all of ours, made: those that are new}.
+    A name that a program of the distribution has is not free: the link would come first on the users' PATH. Links of ours whose
+    program is gone are removed. Returns {links: all of ours, changed: whether there was something to do}.
     """
-    links, made = [], []
+    links, changed = [], False
     source = os.path.join(path, "bin")
     for name in sorted(os.listdir(source)):
-        link, target = os.path.join(directory, name), os.path.join(source, name)
+        link, target = os.path.join(BIN, name), os.path.join(source, name)
         if name.startswith(NOT_TOOLS) or not os.access(target, os.X_OK) or os.path.isdir(target):
             continue
         if os.path.islink(link) and os.readlink(link) == target:
             links.append(link)
-        elif not os.path.lexists(link):
-            os.symlink(target, link)
+        elif not any(os.path.lexists(os.path.join(directory, name)) for directory in (BIN,) + SYSTEM_BINS):
+            changed = True
             links.append(link)
-            made.append(link)
-    return {"links": links, "made": made}
-
-
-def unlink_tools(path: str, directory: str = BIN) -> List[str]:
-    """Remove the links into the environment at `path`; return them. Also right where the environment is gone already."""
-    gone = []
-    for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-        link = os.path.join(directory, name)
-        if os.path.islink(link) and os.readlink(link).startswith(os.path.join(path, "bin") + os.sep):
+            if not check_mode:
+                os.makedirs(BIN, mode=0o755, exist_ok=True)
+                os.symlink(target, link)
+    for link in set(_tools(path)) - set(links):
+        changed = True
+        if not check_mode:
             os.unlink(link)
-            gone.append(link)
+    return {"links": links, "changed": changed}
+
+
+def unlink_tools(path: str) -> List[str]:
+    """Remove the links into the environment at `path`; return them. Also right where the environment is gone already."""
+    gone = _tools(path)
+    for link in gone:
+        os.unlink(link)
     return gone
+
+
+def _tools(path: str) -> List[str]:
+    links = [os.path.join(BIN, name) for name in (sorted(os.listdir(BIN)) if os.path.isdir(BIN) else [])]
+    source = os.path.join(path, "bin") + os.sep
+    return [link for link in links if os.path.islink(link) and os.readlink(link).startswith(source)]

@@ -200,14 +200,13 @@ class Environment(object):
     def sealed_releases(self) -> List[str]:
         """Return the names of the sealed releases, the one that was last put to use first."""
         seals = [(self.sealed(name), name) for name in self.all_releases()]
-        return [name for _used, name in sorted(((str(seal.get("used") or ""), name) for seal, name in seals if seal))][
-            ::-1
-        ]
+        dated = [(str(seal.get("used") or ""), name) for seal, name in seals if seal]
+        return [name for _used, name in sorted(dated, reverse=True)]
 
     def earlier(self) -> List[str]:
         """Return the sealed releases that were in use before the current one, the last one first."""
         current = self.current()
-        return [n for n in self.sealed_releases() if n != current and (self.sealed(n) or {}).get("used")]
+        return [name for name in self.sealed_releases() if name != current and (self.sealed(name) or {}).get("used")]
 
     # --- clearing -------------------------------------------------------------------------------------------------
 
@@ -232,8 +231,9 @@ class Environment(object):
     def remove(self, release: str) -> None:
         """Remove a release; it loses its seal first, so that a removal that stops halfway is never taken for a release."""
         directory = self.directory(release)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(os.path.join(directory, SEAL))
+        if not os.path.islink(directory):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(os.path.join(directory, SEAL))
         remove_tree(directory)
 
     def remove_store(self) -> bool:
@@ -287,13 +287,14 @@ class Environment(object):
     @contextlib.contextmanager
     def _told(self, lock: IO[str]) -> Iterator[None]:
         """Say in the lock's file who holds it."""
-        lock.truncate(0)
-        lock.write("process {} of user {} since {}\n".format(os.getpid(), user_name(os.geteuid()), now()))
-        lock.flush()
+        text = "process {} of user {} since {}\n".format(os.getpid(), user_name(os.geteuid()), now())
+        os.ftruncate(lock.fileno(), 0)
+        with contextlib.suppress(OSError):  # on a full disk: a run that removes something must still be possible
+            os.pwrite(lock.fileno(), text.encode("utf-8"), 0)
         try:
             yield
         finally:
-            lock.truncate(0)
+            os.ftruncate(lock.fileno(), 0)
 
     def drop_lock(self) -> None:
         """Remove the lock's file; call it under the lock. Who waits for it notices and makes it anew."""

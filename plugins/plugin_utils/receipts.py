@@ -14,6 +14,8 @@ from typing import Any
 COLLECTION = Path(__file__).resolve().parents[2]
 SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
+# What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
+PLAN_KEYS = {"ca_certificates": (), "python": ("python", "method")}
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
 
@@ -75,7 +77,13 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         if name.startswith(f"{role}_"):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
-    decided = {key: value for key, value in plain(plan).items() if key != "notes"}
+    keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
+    decided = plain({key: plan.get(key) for key in keys})
+    # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
+    if isinstance(decided.get("python"), dict) and decided["python"].get("provider") == "system":
+        decided["python"]["path"] = (
+            decided["python"].get("path") or f"/usr/bin/python{decided['python'].get('version')}"
+        )
     text = json.dumps([code(role, root), decided, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

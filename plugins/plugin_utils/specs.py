@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, show
 
 COLLECTION = Path(__file__).resolve().parents[2]

@@ -16,7 +16,6 @@ TOLD: dict[str, Any] = {
     "tensorflow": "2.21.0",
     "session": "Hello, TensorFlow!",
     "proved": None,
-    "changed": True,
     "activate": "source ~/tensorflow/bin/activate",
     "notes": [],
     "state": "installed",
@@ -49,7 +48,9 @@ class Run:
         self, told: dict[str, Any], failures: dict[str, int] | None = None, dark: dict[str, int] | None = None
     ) -> list[str]:
         custom = {host: {"tensorflow_result": said} for host, said in told.items()} | {"_run": {"other": 1}}
-        self.callback.v2_playbook_on_stats(SimpleNamespace(custom=custom, failures=failures or {}, dark=dark or {}))
+        self.callback.v2_playbook_on_stats(
+            SimpleNamespace(custom=custom, failures=failures or {}, dark=dark or {}, changed=dict.fromkeys(told, 1))
+        )
         return "".join(self.printed).strip().splitlines()
 
 

@@ -91,10 +91,24 @@ def test_roles_that_are_not_in_the_plan_are_ignored(root: Path) -> None:
 
 
 def test_the_plan_counts_but_not_its_notes(root: Path) -> None:
+    before = receipts.inputs(PLAN, "tensorflow_pip", {}, root)
+    assert receipts.inputs({**PLAN, "notes": []}, "tensorflow_pip", {}, root) == before
+    assert receipts.inputs(dict(reversed(PLAN.items())), "tensorflow_pip", {}, root) == before
+    assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "tensorflow_pip", {}, root) != before
+
+
+def test_of_the_plan_a_role_of_the_host_counts_only_what_it_reads(root: Path) -> None:
     before = receipts.inputs(PLAN, "python", {}, root)
-    assert receipts.inputs({**PLAN, "notes": []}, "python", {}, root) == before
-    assert receipts.inputs(dict(reversed(PLAN.items())), "python", {}, root) == before
-    assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "python", {}, root) != before
+    assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "python", {}, root) == before
+    assert receipts.inputs({**PLAN, "python": {"version": "3.13", "path": None}}, "python", {}, root) != before
+
+
+def test_an_interpreter_that_was_installed_meanwhile_is_the_planned_one(root: Path) -> None:
+    planned = {"version": "3.12", "provider": "system"}
+    before = receipts.inputs({**PLAN, "python": {**planned, "path": None}}, "tensorflow_pip", {}, root)
+    after = receipts.inputs({**PLAN, "python": {**planned, "path": "/usr/bin/python3.12"}}, "tensorflow_pip", {}, root)
+    other = receipts.inputs({**PLAN, "python": {**planned, "path": "/opt/bin/python3.12"}}, "tensorflow_pip", {}, root)
+    assert before == after != other
 
 
 def test_the_roles_own_variables_count(root: Path) -> None:

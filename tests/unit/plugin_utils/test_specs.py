@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import specs
 
 KNOWN = {
@@ -43,12 +42,27 @@ def test_what_fits_is_no_problem(name: str, value: Any) -> None:
             "ca_certificates_files has the item 7, which is not a path",
             "a list whose items are each a path",
         ),
-        ("tensorflow_pip_timeout", "soon", "tensorflow_pip_timeout is 'soon', which is not a whole number", "a whole number"),
+        (
+            "tensorflow_pip_timeout",
+            "soon",
+            "tensorflow_pip_timeout is 'soon', which is not a whole number",
+            "a whole number",
+        ),
         ("tensorflow_pip_timeout", -1, "tensorflow_pip_timeout is -1, which is not a whole number", "a whole number"),
-        ("tensorflow_pip_timeout", True, "tensorflow_pip_timeout is true, which is not a whole number", "a whole number"),
+        (
+            "tensorflow_pip_timeout",
+            True,
+            "tensorflow_pip_timeout is true, which is not a whole number",
+            "a whole number",
+        ),
         ("some_switch", "perhaps", "some_switch is 'perhaps', which is not true or false", "true or false"),
         ("some_mapping", [], "some_mapping is a list, which is not a mapping", "a mapping"),
-        ("ca_certificates_file", "x", "ca_certificates_file is set, but no variable has that name", "ca_certificates_files"),
+        (
+            "ca_certificates_file",
+            "x",
+            "ca_certificates_file is set, but no variable has that name",
+            "ca_certificates_files",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, value: Any, message: str, accepted: str) -> None:
