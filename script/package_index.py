@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import cache
+from typing import Any
 
 DEFAULT = "https://pypi.org/simple"
 ARCHITECTURES = ("x86_64", "aarch64")
@@ -129,7 +130,7 @@ class _Remote(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the standard library's own type is wider
+    def readinto(self, buffer: Any) -> int:
         last = min(self._position + len(buffer), self._size) - 1
         if last < self._position:
             return 0

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ FROZEN = ROOT / "tests" / "unit" / "data" / "index.json"
 PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
 # The wheels of `tensorflow` for aarch64 were empty from 2.10 to 2.15, and required this one.
 BEHIND = "tensorflow-cpu-aws"
-_EMPTY = 100_000
+INSTALLED = (*PACKAGES, BEHIND)
 _FINAL_OR_NEXT = re.compile(r"\d+\.\d+\.\d+(rc\d+)?(\.post\d+)?")
 
 Facts = dict[str, Any]
@@ -49,8 +50,8 @@ def releases(package: str) -> list[str]:
 
 def facts(with_sizes: bool = False) -> Facts:
     """What the index says: package → release → architecture → Pythons and platform tag."""
-    found: Facts = {}
-    for package in (*PACKAGES, BEHIND):
+    found: Facts = {"read": datetime.now(tz=timezone.utc).date().isoformat()}
+    for package in INSTALLED:
         for file in package_index.linux_wheels(package):
             release = found.setdefault(package, {}).setdefault(file.version, {"uploaded": file.uploaded, "wheels": {}})
             release["uploaded"] = min(release["uploaded"], file.uploaded)  # wheels for more machines came later
@@ -65,7 +66,40 @@ def facts(with_sizes: bool = False) -> Facts:
             release["and_cuda"] = extra
     if with_sizes:
         _add_sizes(found)
+    found["tf-nightly"] = nightly()
+    found["tools"] = tools(tables.load())
     return found
+
+
+def nightly() -> Facts:
+    """The newest development build, and the machines and Pythons that it is for."""
+    files = package_index.linux_wheels("tf-nightly")
+    newest = max((file.version for file in files), key=versions.order)
+    found: Facts = {"version": newest, "uploaded": "", "requires_python": "", "wheels": {}}
+    for file in files:
+        if file.version == newest:
+            found.update(uploaded=file.uploaded, requires_python=file.requires_python)
+            wheels = found["wheels"].setdefault(file.architecture, {"platform": file.platform, "pythons": "", "mb": 0})
+            wheels["pythons"] = " ".join(versions.ascending([*wheels["pythons"].split(), *file.pythons]))
+            wheels["mb"] = max(wheels["mb"], round(package_index.size(file) / 1e6))
+            if file.architecture == "x86_64":
+                found["and_cuda"] = package_index.of_extra(package_index.requirements(file), "and-cuda")
+    return found
+
+
+def tools(known: tables.Tables) -> Facts:
+    """The installers that the tables name: which Pythons each pip is for, and the hashes of uv's files."""
+    named = {f"pip-{version}-" for version in known.pip.values()}
+    pip = {
+        file.version: file.requires_python
+        for file in package_index.files("pip")
+        if file.name.endswith(".whl") and file.name.startswith(tuple(named))
+    }
+    wanted_files = {wheel.file for wheel in known.uv.wheels.values()}
+    return {
+        "pip": pip,
+        "uv": {file.name: file.sha256 for file in package_index.files("uv") if file.name in wanted_files},
+    }
 
 
 def and_cuda(release: str) -> list[str]:
@@ -83,14 +117,11 @@ def and_cuda(release: str) -> list[str]:
 def _add_sizes(found: Facts) -> None:
     """The largest wheel of each package, release and architecture, in whole megabytes."""
     files = [
-        file
-        for package in found
-        for file in package_index.linux_wheels(package)
-        if file.version in found[package]
+        file for package in INSTALLED for file in package_index.linux_wheels(package) if file.version in found[package]
     ]
     with ThreadPoolExecutor(8) as pool:
         sizes = dict(zip(files, pool.map(package_index.size, files), strict=True))
-    for package in found:
+    for package in INSTALLED:
         for file in package_index.linux_wheels(package):
             if file in sizes:
                 wheels = found[package][file.version]["wheels"][file.architecture]
@@ -102,8 +133,12 @@ def differences(found: Facts, known: tables.Tables) -> list[str]:
     told = []
     for release in known.newest_first:
         told.extend(_differences_of(release, found))
+    told.extend(_differences_of_nightly(known.nightly, found["tf-nightly"]))
+    told.extend(_differences_of_tools(known, found["tools"]))
     listed = found["tensorflow"]
-    told.extend(f"TensorFlow {name} is on the index, and no row has it." for name in listed if name not in known.releases)
+    told.extend(
+        f"TensorFlow {name} is on the index, and no row has it." for name in listed if name not in known.releases
+    )
     return told
 
 
@@ -118,7 +153,9 @@ def _differences_of(row: tables.Release, found: Facts) -> list[str]:
     if listed["yanked"]:
         told.append(f"TensorFlow {name} was yanked from the index.")
     if row.requires_python != listed["requires_python"]:
-        told.append(f"TensorFlow {name} requires Python {listed['requires_python']!r}, its row says {row.requires_python!r}.")
+        told.append(
+            f"TensorFlow {name} requires Python {listed['requires_python']!r}, its row says {row.requires_python!r}."
+        )
     packages = {build.package for build in row.wheels["x86_64"].builds} if "x86_64" in row.wheels else set()
     there = {package for package in PACKAGES if "x86_64" in found[package].get(name, {}).get("wheels", {})}
     if packages != there:
@@ -132,6 +169,42 @@ def _differences_of(row: tables.Release, found: Facts) -> list[str]:
     if pins != listed.get("and_cuda", []):
         told.append(f"TensorFlow {name}[and-cuda] requires {listed.get('and_cuda', [])}, its row says {pins}.")
     return told
+
+
+def _differences_of_nightly(row: tables.Release, listed: Facts) -> list[str]:
+    if row.version != listed["version"]:
+        return [f"tf-nightly is {listed['version']} today, its row says {row.version}."]
+    told = []
+    for architecture, wheels in listed["wheels"].items():
+        ours = row.wheels.get(architecture)
+        if ours is None or list(ours.pythons) != wheels["pythons"].split():
+            told.append(
+                f"tf-nightly has wheels for Python {wheels['pythons']} on {architecture}, its row says otherwise."
+            )
+    if sorted(map(package_index.normal, known_pins(row))) != listed["and_cuda"]:
+        told.append(f"tf-nightly[and-cuda] requires {listed['and_cuda']}, its row says otherwise.")
+    return told
+
+
+def _differences_of_tools(known: tables.Tables, listed: Facts) -> list[str]:
+    told = []
+    for python, version in known.pip.items():
+        required = listed["pip"].get(version)
+        if required is None or not serves(python, required):
+            told.append(f"pip {version} is not on the index for Python {python}.")
+    for wheel in known.uv.wheels.values():
+        if listed["uv"].get(wheel.file) != wheel.sha256:
+            told.append(f"{wheel.file} is not on the index with the hash that its row has.")
+    return told
+
+
+def serves(python: str, required: str) -> bool:
+    """Whether a Requires-Python lets a minor version of Python in."""
+    bounds = [part for part in required.split(",") if part]
+    excluded = [part.removeprefix("!=").removesuffix(".*") for part in bounds if part.startswith("!=")]
+    return python not in excluded and versions.within(
+        python, ",".join(part for part in bounds if not part.startswith("!="))
+    )
 
 
 def known_pins(row: tables.Release) -> tuple[str, ...]:
@@ -204,7 +277,9 @@ def main(arguments: list[str]) -> int:
         print(sentence)
     missing = [name for name in found["tensorflow"] if name not in known.releases]
     if missing:
-        print("\nRows to add under `releases`; a new minor version also needs a row under `series`, from the wheel itself:\n")
+        print(
+            "\nRows to add under `releases`; a new minor version also needs a row under `series`, from the wheel itself:\n"
+        )
         print("\n".join(proposal(name, found) for name in missing))
     return 1 if told else 0
 

@@ -31,10 +31,10 @@ class Run:
         """Return how many tasks changed something, per host."""
         return {host: int(changed) for host, _ok, changed, _unreachable, _failed in RECAP.findall(self.output)}
 
-    def names(self, path: str) -> bool:
-        """Tell whether the run's output names a path, or a directory that holds it."""
-        holders = [path, *(str(parent) for parent in Path(path).parents if len(parent.parts) > 2)]
-        return any(re.search(rf"{re.escape(holder)}(?![\w/-])/?", self.output) for holder in holders)
+    def names(self, thing: str) -> bool:
+        """Tell whether the run's output names a package or a path, or a directory that holds the path."""
+        holders = [thing, *(str(parent) for parent in Path(thing).parents if len(parent.parts) > 2)]
+        return any(re.search(rf"(?<![\w.-]){re.escape(it)}(?![\w/-]|\.\w)/?", self.output) for it in holders)
 
     def succeeded(self) -> "Run":
         """Return this run, having made sure that it succeeded."""

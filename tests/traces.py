@@ -1,10 +1,13 @@
 """What a run left on a test host, compared with the image that the host was made from."""
 
-from tests.hosts import Host, differences
+from tests.hosts import Host, differences, inside, pristine
 
-# Written by the system itself as packages come and go, and by Ansible's own connection.
+# Where nothing but the system itself and its packages write in a run's course, whoever asked for it.
+ROOTS = ("/etc/", "/home/", "/opt/", "/root/", "/srv/", "/usr/", "/var/lib/tensorwright")
+# Written by the system itself as hosts start and packages come and go, and by Ansible's own connection.
 NOISE = (
     "/etc/.pwd.lock",
+    "/etc/alternatives/",
     "/etc/group-",
     "/etc/gshadow-",
     "/etc/hostname",
@@ -17,17 +20,25 @@ NOISE = (
     "/etc/shadow-",
     "/etc/ssl/certs/",
     "/root/.ansible",
-    "/usr/share/doc/",
-    "/usr/share/man/",
 )
+CONNECTION = "python3-apt"  # Ansible's own apt module installs it where it is missing
 
 
-def traces(host: Host, *roots: str) -> set[str]:
-    """Return what differs under the given directories, but for the noise; caches of bytecode count as their directory's."""
+def traces(host: Host) -> set[str]:
+    """Return what differs from the image, but for the noise, bytecode beside its source, and what came out of a package."""
+    packaged = set(inside(host, "cat /var/lib/dpkg/info/*.list").splitlines())
     return {
         path
         for path in differences(host)
-        if path.startswith(tuple(f"{root}/" for root in roots))
+        if path.startswith(ROOTS)
         and not path.startswith(NOISE)
         and "__pycache__" not in path
+        and path not in packaged
+        and path.removeprefix("/usr") not in packaged  # /lib is a link to /usr/lib, and packages use either name
     }
+
+
+def packages_asked_for(host: Host) -> set[str]:
+    """Return the packages that were asked for since the image was made, without those that came as their dependencies."""
+    command = "apt-mark showmanual"
+    return set(inside(host, command).split()) - set(pristine(host, command).split()) - {CONNECTION}

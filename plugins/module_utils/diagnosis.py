@@ -35,14 +35,14 @@ ROWS = (
     ),
     Row(
         "proxy needs a login",
-        r"407 Proxy Authentication|[Pp]roxy authentication required|Tunnel connection failed: 407",
+        r"407:? Proxy Authentication|[Pp]roxy auth(?:entication|orization) required|Tunnel connection failed: 407",
         "the proxy asks for a login",
         "put user and password into the proxy variables' URL (in a vault)",
         False,
     ),
     Row(
         "access denied",
-        r"HTTP (?:Error|status client error)[ :(]+40[13]|HTTP Error 40[13]",
+        r"HTTP (?:Error|status client error)[ :(]+40[13]|returned an? 40[13] |40[13] Client Error",
         "the package index denies access",
         "check tensorflow_pip_index_url and its credentials",
         False,
@@ -73,10 +73,18 @@ ROWS = (
         "network broken",
         r"timed out|[Tt]imeout|[Cc]onnection (?:reset|refused|aborted|closed|broken)|Network is unreachable|No route to host|"
         r"IncompleteRead|unexpected end of file|connection error|error sending request|request or response body error|"
-        r"Remote end closed|tcp connect error|HTTP (?:Error|status server error)[ :(]+5\d\d",
+        r"Remote end closed|tcp connect error|HTTP (?:Error|status server error)[ :(]+5\d\d|"
+        r"Too Many Requests|error decoding response body",
         "the connection to the package index could not be made or broke off",
         "run again; raise tensorflow_pip_timeout or tensorflow_pip_retries, or name a nearer mirror in tensorflow_pip_index_url",
         True,
+    ),
+    Row(
+        "no execution",
+        r"failed to map segment from shared object|mounted noexec",
+        "programs and libraries may not be executed from there: the file system is mounted noexec",
+        "choose a tensorflow_path on another one",
+        False,
     ),
     Row(
         "permission denied",
@@ -112,3 +120,8 @@ def unknown(output: str, lines: int = 3) -> str:
     """Return the last lines of an output that no row explains."""
     last = [line.strip() for line in output.splitlines() if line.strip()][-lines:]
     return "an unknown failure, whose last words were: {}".format(" / ".join(last) or "(nothing)")
+
+
+def without_logins(text: str) -> str:
+    """Return a text without the user and password of any URL in it."""
+    return re.sub(r"(\w://)[^/@\s]+@", r"\1", text)

@@ -5,7 +5,11 @@
 A fresh host has Python but neither pip nor venv; from here it gets the installer that does the rest.
 """
 
+import base64
+import errno
 import hashlib
+import html
+import http.client
 import json
 import os
 import re
@@ -13,15 +17,20 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import Dict, Optional
-from urllib.parse import urldefrag, urljoin
+from typing import Any, Dict, Optional, Tuple
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 DEFAULT_INDEX = "https://pypi.org/simple"
 CHUNK = 1 << 20  # bytes
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 
 class DownloadError(Exception):
     """A download failed for good; the text is one sentence for the user."""
+
+
+class _BrokenError(DownloadError):
+    """What arrived is not what was sent; another attempt may be luckier."""
 
 
 def default_index() -> str:
@@ -29,45 +38,92 @@ def default_index() -> str:
     return os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or DEFAULT_INDEX
 
 
+def split_login(url: str) -> Tuple[str, Optional[str]]:
+    """Return a URL without user and password, and the header `Authorization` that says the same."""
+    parts = urlsplit(url)
+    login, has_login, host = parts.netloc.rpartition("@")
+    if not has_login:
+        return url, None
+    user, _colon, password = login.partition(":")
+    token = "{}:{}".format(unquote(user), unquote(password)).encode("utf-8")
+    return urlunsplit(parts._replace(netloc=host)), "Basic " + base64.b64encode(token).decode("ascii")
+
+
+def without_login(url: str) -> str:
+    """Return a URL without user and password: the site's login is not for every user of the host to read."""
+    return split_login(url)[0]
+
+
 def tls_context(ca_file: Optional[str] = None) -> ssl.SSLContext:
     """Return a verifying TLS context that trusts `ca_file`, or the bundle that pip or requests are told to trust."""
     bundle = ca_file or os.environ.get("PIP_CERT") or os.environ.get("REQUESTS_CA_BUNDLE")
-    return ssl.create_default_context(cafile=bundle or None)
+    try:
+        return ssl.create_default_context(cafile=bundle or None)
+    except OSError as error:
+        raise DownloadError("the CA certificates in {} cannot be read: {}".format(bundle, error)) from error
+
+
+def _open(url: str, index: str, context: ssl.SSLContext, timeout: float, accept: str = "*/*") -> Any:
+    """Open a URL, with the index's login where it is of the index's own host."""
+    request = urllib.request.Request(url, headers={"Accept": accept})
+    address, login = split_login(index)
+    if login and urlsplit(url)[:2] == urlsplit(address)[:2]:
+        request.add_unredirected_header("Authorization", login)  # where the index sends us next, it is not for
+    return urllib.request.urlopen(request, timeout=timeout, context=context)
 
 
 def wheel_url(index: str, project: str, filename: str, context: ssl.SSLContext, timeout: float) -> str:
     """Return the address of `filename` on the project's page of the index (PEP 691 JSON or PEP 503 HTML)."""
-    page = "{}/{}/".format(index.rstrip("/"), project)
+    page = "{}/{}/".format(without_login(index).rstrip("/"), project)
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-    request = urllib.request.Request(page, headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:
+    with _open(page, index, context, timeout, accept) as answer:
         body = answer.read().decode("utf-8", "replace")
         base = answer.geturl()
         is_json = "json" in answer.headers.get("Content-Type", "")
     if is_json:
-        links = [item["url"] for item in json.loads(body)["files"] if item["filename"] == filename]
+        links = [item["url"] for item in json.loads(body).get("files", [])]
     else:
-        links = [link for link in re.findall(r'href="([^"]+)"', body) if urldefrag(link)[0].endswith("/" + filename)]
-    if not links:
-        raise DownloadError("the package index {} does not offer {}".format(index, filename))
-    return str(urldefrag(urljoin(base, links[0]))[0])
+        links = [html.unescape(link) for _quote, link in re.findall(r"""href\s*=\s*(["'])(.*?)\1""", body)]
+    for link in links:
+        url = urldefrag(urljoin(base, link))[0]
+        if unquote(urlsplit(url).path.rpartition("/")[2]) == filename:
+            return str(url)
+    raise DownloadError("the package index {} does not offer {}".format(without_login(index), filename))
 
 
-def fetch(url: str, target: str, sha256: str, context: ssl.SSLContext, timeout: float) -> None:
+def fetch(url: str, index: str, target: str, sha256: str, context: ssl.SSLContext, timeout: float) -> None:
     """Download `url` to `target`; the file appears only when its SHA-256 is the expected one."""
-    digest = hashlib.sha256()
+    digest, got = hashlib.sha256(), 0
     partial = "{}.part{}".format(target, os.getpid())
     try:
-        with urllib.request.urlopen(url, timeout=timeout, context=context) as answer, open(partial, "wb") as out:
+        with _open(url, index, context, timeout) as answer, open(partial, "wb") as out:
             for chunk in iter(lambda: answer.read(CHUNK), b""):
                 digest.update(chunk)
+                got += len(chunk)
                 out.write(chunk)
+            size = answer.headers.get("Content-Length")
+        if size is not None and got != int(size):
+            raise _BrokenError("{}: connection broken after {} of {} bytes".format(url, got, size))
         if digest.hexdigest() != sha256:
-            raise DownloadError("{} has SHA-256 {}, expected {}".format(url, digest.hexdigest(), sha256))
+            raise _BrokenError("{} has SHA-256 {}, expected {}".format(url, digest.hexdigest(), sha256))
         os.replace(partial, target)
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
+
+
+def _is_hopeless(error: Exception) -> bool:
+    """Tell whether another attempt would fail alike."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code < 500 and error.code not in (408, 429)
+    if isinstance(error, DownloadError):
+        return not isinstance(error, _BrokenError)
+    words = str(error)
+    return (
+        getattr(error, "errno", None) in HOPELESS
+        or "Tunnel connection failed: 4" in words
+        or "CERTIFICATE_VERIFY_FAILED" in words
+    )
 
 
 def fetch_wheel(
@@ -89,11 +145,13 @@ def fetch_wheel(
     context = tls_context(ca_file)
     for attempt in range(retries + 1):
         try:
-            fetch(wheel_url(index, project, wheel["file"], context, timeout), target, wheel["sha256"], context, timeout)
+            url = wheel_url(index, project, wheel["file"], context, timeout)
+            fetch(url, index, target, wheel["sha256"], context, timeout)
             return target
-        except (OSError, EOFError, DownloadError, ValueError) as error:
-            refused = isinstance(error, urllib.error.HTTPError) and error.code in (401, 403, 404, 407)
-            if refused or attempt == retries:
-                raise DownloadError("cannot fetch {} from {}: {}".format(wheel["file"], index, error)) from error
+        except (OSError, EOFError, DownloadError, ValueError, http.client.HTTPException) as error:
+            if attempt == retries or _is_hopeless(error):
+                raise DownloadError(
+                    "cannot fetch {} from {}: {}".format(wheel["file"], without_login(index), error)
+                ) from error
             time.sleep(min(2.0**attempt, 10.0))
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Optional
 from ansible_collections.tensorwright.fleet.plugins.module_utils import interpreters, location, nvidia, pci, receipts
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
+APT_BINDINGS = "/usr/lib/python3/dist-packages/apt/__init__.py"  # without them Ansible's apt cannot look ahead in check mode
 EFI = "/sys/firmware/efi"
 SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 CPU_FLAGS = ("avx", "avx2", "avx512f", "fma", "sse4_2")  # those that builds of TensorFlow were made for
@@ -114,6 +115,7 @@ def gather(path: str, receipts_dir: str, pci_devices: str) -> Dict[str, Any]:
         driver=driver,
         secure_boot=secure_boot(),
         become=may_become_root(),
+        apt_bindings=os.path.exists(APT_BINDINGS),
         user=who,
         path=place,
         free_mb=location.free_mb(place["absolute"]),

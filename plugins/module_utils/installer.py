@@ -2,18 +2,33 @@
 
 """Make a virtualenv and install distributions into it: with uv where it can serve, with pip for older Pythons."""
 
-import ctypes
+import contextlib
 import os
 import shutil
-import signal
 import subprocess
+import tempfile
 import time
 import zipfile
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, download
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, download, files, processes, releases
 
-TAIL = 65536  # characters of output that are looked at
+TAIL = 65536  # bytes of output that are looked at
+# Settings of the calling user's that would lead an installer to another place, or colour what we read.
+UNWANTED = (
+    "CLICOLOR_FORCE",
+    "CONDA_PREFIX",
+    "FORCE_COLOR",
+    "PIP_PREFIX",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_TARGET",
+    "PIP_USER",
+    "UV_NO_INDEX",
+    "UV_OFFLINE",
+    "UV_PYTHON",
+    "UV_SYSTEM_PYTHON",
+    "VIRTUAL_ENV",
+)
 
 
 class InstallError(Exception):
@@ -24,17 +39,14 @@ class InstallError(Exception):
         self.output = output
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end the installer when this module is killed, or it would write on without a lock."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 class Installer(object):
     """What both installers share: the site's addresses, the log, and running a command until it succeeds.
 
-    `tool`: {name: uv|pip, version, wheels or wheel: {file, sha256}}; `site`: {index_url, extra_index_urls, ca_file, timeout,
+    `tool`: {name: uv|pip, version, wheel: {file, sha256}}; `site`: {index_url, extra_index_urls, ca_file, timeout,
     retries}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
     """
+
+    retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
 
     def __init__(self, tool: Dict[str, Any], site: Dict[str, Any], tools: str, cache: str, log: str) -> None:
         self.tool = tool
@@ -45,7 +57,10 @@ class Installer(object):
 
     def environment(self) -> Dict[str, str]:
         """Return the variables that tell the installer about the site's CA, time-outs and cache."""
-        env = dict(os.environ, LC_ALL="C.UTF-8")
+        env = {
+            name: value for name, value in os.environ.items() if name not in UNWANTED and not name.startswith("PYTHON")
+        }
+        env.update(LC_ALL="C.UTF-8", NO_COLOR="1")
         ca_file = self.site.get("ca_file")
         if ca_file:
             env.update(SSL_CERT_FILE=ca_file, PIP_CERT=ca_file, REQUESTS_CA_BUNDLE=ca_file)
@@ -55,16 +70,22 @@ class Installer(object):
         """Return the package index and the further ones. They travel as environment variables: a command line is for all to read."""
         return self.site.get("index_url") or download.default_index(), list(self.site.get("extra_index_urls") or [])
 
-    def fetch(self, project: str, wheel: Dict[str, str]) -> str:
-        """Return the path of a tool's pinned wheel, fetched unless it is there."""
-        path = os.path.join(self.tools, wheel["file"])
-        if os.path.exists(path):
-            return path
+    @contextlib.contextmanager
+    def workplace(self) -> Iterator[str]:
+        """Make a directory for what is not finished; what a killed run leaves of it is known by its name."""
+        directory = tempfile.mkdtemp(prefix=releases.UNFINISHED.format(os.getpid()), dir=self.tools)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def fetch(self, project: str, wheel: Dict[str, str], directory: str) -> str:
+        """Fetch a tool's pinned wheel into a directory and return its path. Raises InstallError."""
         try:
             return download.fetch_wheel(
                 project,
                 wheel,
-                self.tools,
+                directory,
                 index=self.site.get("index_url"),
                 ca_file=self.site.get("ca_file"),
                 timeout=self.site["timeout"],
@@ -75,29 +96,55 @@ class Installer(object):
 
     def run(self, command: List[str]) -> str:
         """Run a command, its output into the log; try again where the network is to blame. Raises InstallError."""
-        for attempt in range(self.site["retries"] + 1):
-            with open(self.log, "a+") as log:
-                log.write("$ {}\n".format(" ".join(command)))
-                log.flush()
-                start = log.tell()
-                status = subprocess.call(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=self.environment(),
-                    preexec_fn=_die_with_parent,
-                )
-                log.seek(start)
-                output = log.read()[-TAIL:]
+        attempts = 1 if self.retries_downloads else self.site["retries"] + 1
+        for attempt in range(attempts):
+            status, output = self._call(command)
             if status == 0:
                 return output
             if status < 0:
-                raise InstallError("{} was killed by signal {}".format(os.path.basename(command[0]), -status), output)
-            if attempt == self.site["retries"] or not diagnosis.transient(output):
+                raise InstallError(
+                    "{} was killed by signal {}; if nobody did that by hand, it lacked memory: free some and run again".format(
+                        os.path.basename(command[0]), -status
+                    ),
+                    output,
+                )
+            # "Max retries exceeded": pip has tried this connection as often as it was told to.
+            if attempt + 1 == attempts or not diagnosis.transient(output) or "Max retries exceeded" in output:
                 break
             time.sleep(min(2.0 * (attempt + 1), 10.0))
         raise InstallError(diagnosis.explain(output) or diagnosis.unknown(output), output)
+
+    def _call(self, command: List[str]) -> Tuple[int, str]:
+        """Run a command and return its status and the last of its output, which is also written into the log."""
+        self._note("$ {}\n".format(" ".join(command)).encode("utf-8", "surrogateescape"))
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=self.tools,  # no settings from whatever directory this run was started in
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                preexec_fn=processes.dying_with_us(),
+            )
+        except PermissionError as error:
+            why = "{} cannot be executed; perhaps its file system is mounted noexec".format(command[0])
+            raise InstallError(diagnosis.explain(why), str(error)) from error
+        output = b""
+        try:
+            # Through a pipe: on a full disk the log stays empty, and the cause would be lost with it.
+            for line in iter(process.stdout.readline, b""):  # type: ignore[union-attr]  # it is a pipe
+                output = (output + line)[-TAIL:]
+                self._note(line)
+            return process.wait(), output.decode("utf-8", "replace")
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+
+    def _note(self, text: bytes) -> None:
+        with contextlib.suppress(OSError), open(self.log, "ab") as log:
+            log.write(text)
 
     def create(self, python: str, release: str, prompt: str) -> None:
         """Make an empty virtualenv of `python` at `release`."""
@@ -111,18 +158,20 @@ class Installer(object):
 class Uv(Installer):
     """Links files from one cache: fast, and equal files of several environments are on the disk once."""
 
+    retries_downloads = True
+
     def _program(self) -> str:
         program = os.path.join(self.tools, "uv-{}".format(self.tool["version"]))
         if not os.path.exists(program):
-            wheel = self.fetch("uv", self.tool["wheel"])
-            partial = "{}.new{}".format(program, os.getpid())
-            with zipfile.ZipFile(wheel) as archive:
-                member = "uv-{}.data/scripts/uv".format(self.tool["version"])
-                with archive.open(member) as source, open(partial, "wb") as out:
-                    shutil.copyfileobj(source, out, 1 << 20)
-            os.chmod(partial, 0o755)
-            os.rename(partial, program)
-            os.unlink(wheel)
+            with self.workplace() as directory:
+                wheel = self.fetch("uv", self.tool["wheel"], directory)
+                fresh = os.path.join(directory, "uv")
+                with zipfile.ZipFile(wheel) as archive:
+                    member = "uv-{}.data/scripts/uv".format(self.tool["version"])
+                    with archive.open(member) as source, open(fresh, "wb") as out:
+                        shutil.copyfileobj(source, out, 1 << 20)
+                os.chmod(fresh, 0o755)
+                os.rename(fresh, program)
         return program
 
     def environment(self) -> Dict[str, str]:
@@ -170,7 +219,10 @@ class Pip(Installer):
         self.run([python, "-m", "venv", "--without-pip", "--prompt", prompt, release])
 
     def install(self, release: str, requirements: List[str], constraints: str) -> None:
-        wheel = self.fetch("pip", self.tool["wheel"])
+        wheel = os.path.join(self.tools, self.tool["wheel"]["file"])
+        if files.sha256(wheel) != self.tool["wheel"]["sha256"]:
+            with self.workplace() as directory:
+                os.rename(self.fetch("pip", self.tool["wheel"], directory), wheel)
         pip = [
             os.path.join(release, "bin", "python"),
             os.path.join(wheel, "pip"),

@@ -15,6 +15,7 @@ import subprocess
 from typing import Any, Dict, List
 
 BIN = "/usr/local/bin"
+SITES = "/usr/local/lib/python3*/*-packages"  # where Pythons keep local additions
 SYSTEM_BINS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 NOT_TOOLS = ("python", "pip", "activate", "deactivate", "pydoc", "tensorflow-env")
 
@@ -80,12 +81,8 @@ def pth_file(site: str, name: str) -> str:
 
 def pth_files(name: str, releases: str) -> List[str]:
     """Return the .pth files, of whatever Python, that lead to a release below `releases`."""
-    found = []
-    for path in sorted(glob.glob("/usr/local/lib/python3*/*-packages/tensorwright-{}.pth".format(glob.escape(name)))):
-        with open(path) as source:
-            if source.read().startswith(releases + os.sep):
-                found.append(path)
-    return found
+    found = sorted(glob.glob(os.path.join(SITES, "tensorwright-{}.pth".format(glob.escape(name)))))
+    return [path for path in found if leads_to(path).startswith(releases + os.sep)]
 
 
 def leads_to(pth: str) -> str:
@@ -138,22 +135,21 @@ def link_tools(path: str, check_mode: bool = False) -> Dict[str, Any]:
             if not check_mode:
                 os.makedirs(BIN, mode=0o755, exist_ok=True)
                 os.symlink(target, link)
-    for link in set(_tools(path)) - set(links):
+    for link in set(tools(path)) - set(links):
         changed = True
         if not check_mode:
             os.unlink(link)
     return {"links": links, "changed": changed}
 
 
-def unlink_tools(path: str) -> List[str]:
-    """Remove the links into the environment at `path`; return them. Also right where the environment is gone already."""
-    gone = _tools(path)
-    for link in gone:
+def unlink_tools(path: str) -> None:
+    """Remove the links into the environment at `path`. Also right where the environment is gone already."""
+    for link in tools(path):
         os.unlink(link)
-    return gone
 
 
-def _tools(path: str) -> List[str]:
+def tools(path: str) -> List[str]:
+    """Return the links into the environment at `path`."""
     links = [os.path.join(BIN, name) for name in (sorted(os.listdir(BIN)) if os.path.isdir(BIN) else [])]
     source = os.path.join(path, "bin") + os.sep
     return [link for link in links if os.path.islink(link) and os.readlink(link).startswith(source)]

@@ -39,6 +39,12 @@ def _hold(release):
         os.close(low)
 
 
+def hold_site(site_packages):
+    # type: (str) -> None
+    """Hold the release that a site-packages directory belongs to: for a user's own virtualenv on top of it."""
+    _hold(os.path.dirname(os.path.dirname(os.path.dirname(site_packages))))
+
+
 def pin():
     # type: () -> None
     """Resolve `sys.prefix` and all that was derived from it to the release, and hold the release while this Python lives."""
@@ -49,6 +55,8 @@ def pin():
             setattr(sys, name, _resolve(getattr(sys, name), link, release))
         for index, path in enumerate(sys.path):
             sys.path[index] = _resolve(path, link, release)
+        prefixes = getattr(sys.modules.get("site"), "PREFIXES", [])
+        prefixes[:] = [_resolve(path, link, release) for path in prefixes]
         _hold(release)
     elif not getattr(sys, "_tensorwright_release", None):
         _hold(release)

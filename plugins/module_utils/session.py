@@ -2,21 +2,34 @@
 
 """Run the session test in an environment as an ordinary user, and judge what it found."""
 
+import contextlib
 import inspect
 import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import session_program
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, processes, releases, session_program
 
 GREETING = "Hello, TensorFlow!"
 ANSWER = [[5.0, 14.0], [14.0, 50.0]]
 MARK = "tensorwright-session "
+# In the place where the system's Python will look for it: behind its own local additions, before the distribution's packages.
+NATIVE = """
+import site, sys
+places = site.getsitepackages()[:1]
+sys.path.insert(sys.path.index(places[0]) + 1 if places and places[0] in sys.path else len(sys.path), {!r})
+exec(sys.stdin.read())
+"""
+SIGNALS = {
+    int(signal.SIGILL): "the CPU lacks an instruction that this build of TensorFlow needs",
+    int(signal.SIGKILL): "if nobody did that by hand, it lacked memory",
+}
 TIMEOUT = 600  # seconds; a first import from a cold network disk is slow
 
 
@@ -40,7 +53,7 @@ def open_to_others(path: str) -> bool:
 
 def choose_user(prefix: str, wanted: Optional[str] = None) -> str:
     """Return who runs the session: the wanted user; else whoever we are; for root, `nobody` where that user can reach it."""
-    me = pwd.getpwuid(os.geteuid()).pw_name
+    me = releases.user_name(os.geteuid())
     if os.geteuid() != 0:
         return me
     if wanted:
@@ -48,17 +61,28 @@ def choose_user(prefix: str, wanted: Optional[str] = None) -> str:
     return "nobody" if open_to_others(prefix) else me
 
 
-def _become(name: str) -> Optional[Callable[[], None]]:
-    entry = pwd.getpwnam(name)
-    if entry.pw_uid == os.geteuid():
+def _other_user(name: str) -> Optional[pwd.struct_passwd]:
+    """Return the user to become, or None where that is who we are. Raises SessionError."""
+    if name == releases.user_name(os.geteuid()):
         return None
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        raise SessionError("the session user '{}' does not exist on this host".format(name)) from None
 
-    def drop() -> None:
-        os.initgroups(entry.pw_name, entry.pw_gid)
-        os.setgid(entry.pw_gid)
-        os.setuid(entry.pw_uid)
 
-    return drop
+def _becoming(entry: Optional[pwd.struct_passwd]) -> Callable[[], None]:
+    """Return what makes a child this user, and lets it end with us."""
+    die_with_us = processes.dying_with_us()
+
+    def prepare() -> None:
+        if entry:
+            os.initgroups(entry.pw_name, entry.pw_gid)
+            os.setgid(entry.pw_gid)
+            os.setuid(entry.pw_uid)
+        die_with_us()  # last: a change of the user makes the kernel forget it
+
+    return prepare
 
 
 def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, Any]:
@@ -67,48 +91,63 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
     `extra_path` is a site-packages directory that this Python is to look into as well (method native).
     Raises SessionError.
     """
-    home = tempfile.mkdtemp(prefix="tensorwright-session-")
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        shutil.rmtree(home)
-        raise SessionError("the session user '{}' does not exist on this host".format(user)) from None
-    os.chown(home, entry.pw_uid, entry.pw_gid)
-    environment = {"HOME": home, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    flags = ["-s"] if extra_path else ["-s", "-E"]
-    if extra_path:
-        environment["PYTHONPATH"] = extra_path
+    entry = _other_user(user)
+    # The caller's TMPDIR may be closed to another user (libpam-tmpdir).
+    home = tempfile.mkdtemp(prefix="tensorwright-session-", dir="/tmp" if entry else None)
     start = time.time()
     try:
-        # From an empty directory: a source tree or a stray file beside the caller must not decide what is imported.
-        process = subprocess.Popen(
-            [python] + flags + ["-"],
-            cwd=home,
-            env=environment,
-            preexec_fn=_become(user),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-        )
-        try:
-            out, err = process.communicate(inspect.getsource(session_program), timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise SessionError("the session test did not end within {} s".format(TIMEOUT)) from None
+        if entry:
+            os.chown(home, entry.pw_uid, entry.pw_gid)
+        command = [python, "-s", "-E"] + (["-c", NATIVE.format(extra_path)] if extra_path else ["-"])
+        status, out, err = _converse(command, home, entry)
     except OSError as error:
         raise SessionError("the session test could not be started with {}: {}".format(python, error)) from error
     finally:
         shutil.rmtree(home, ignore_errors=True)
     marked = [line for line in out.splitlines() if line.startswith(MARK)]
-    if process.returncode or not marked:
-        why = "was killed by signal {}".format(-process.returncode) if process.returncode < 0 else "failed"
-        raise SessionError("the session test {}".format(why), out + err)
-    found: Dict[str, Any] = json.loads(marked[-1][len(MARK) :])
+    if status or not marked:
+        raise SessionError("the session test " + _why(status, out + err), out + err)
+    try:
+        found: Dict[str, Any] = json.loads(marked[-1][len(MARK) :])
+    except ValueError:
+        raise SessionError("the session test said something else than what it found", out + err) from None
     found["user"] = user
     found["seconds"] = round(time.time() - start, 1)
     return found
+
+
+def _converse(command: List[str], home: str, entry: Optional[pwd.struct_passwd]) -> Tuple[int, str, str]:
+    """Run the session test's program; return status, output, errors."""
+    process = subprocess.Popen(
+        command,
+        # From an empty directory: a source tree or a stray file beside the caller must not decide what is imported.
+        cwd=home,
+        env={"HOME": home, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "2"},
+        preexec_fn=_becoming(entry),
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    program = inspect.getsource(session_program).encode("utf-8")
+    try:
+        out, err = process.communicate(program, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise SessionError("the session test did not end within {} s".format(TIMEOUT)) from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with what it started, or its pipes would stay open
+            process.communicate()
+    return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+def _why(status: int, output: str) -> str:
+    """Return why the session test failed."""
+    if status < 0:
+        hint = SIGNALS.get(-status)
+        return "was killed by signal {}{}".format(-status, ": " + hint if hint else "")
+    return "failed: {}".format(diagnosis.explain(output) or diagnosis.unknown(output))
 
 
 def _base(version: str) -> str:

@@ -13,12 +13,23 @@ import shutil
 import sys
 
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
-PTH = "import os, sys; sys.path.append(os.path.realpath({!r}))\n"
-PIP = """#!{python}
-import sys
+# It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it.
+PTH = (
+    "import os, sys; place = os.path.realpath({!a}); sys.path.append(place); "
+    "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place)\n"
+)
+PIP = """import sys
 from pip._internal.cli.main import main
 sys.exit(main())
 """
+
+
+def shebang(python: str) -> str:
+    """Return the first lines of a script for `python`; the kernel takes no long path there, and none with a blank."""
+    if len(python) < 120 and not any(character.isspace() for character in python):
+        return "#!{}\n".format(python)
+    # A sentence for sh that is a string for Python.
+    return "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n".format(python)
 
 
 def environment() -> str:
@@ -34,7 +45,17 @@ def create(path: str) -> str:
     path = os.path.abspath(os.path.expanduser(path))
     if os.path.lexists(path):
         sys.exit("tensorflow-env: {} is there already; choose another path".format(path))
-    venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
+    try:
+        venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
+        fill(path)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return "source {}/bin/activate".format(path)
+
+
+def fill(path: str) -> None:
+    """Lead a new virtualenv to the environment, its settings and its pip."""
     version = "python{}.{}".format(*sys.version_info[:2])
     base = os.path.join(environment(), "lib", version, "site-packages")
     with open(os.path.join(path, "lib", version, "site-packages", "tensorwright.pth"), "w") as pth:
@@ -45,9 +66,8 @@ def create(path: str) -> str:
     for name in ("pip", "pip3"):
         program = os.path.join(path, "bin", name)
         with open(program, "w") as script:
-            script.write(PIP.format(python=os.path.join(path, "bin", "python")))
+            script.write(shebang(os.path.join(path, "bin", "python")) + PIP)
         os.chmod(program, 0o755)
-    return "source {}/bin/activate".format(path)
 
 
 def main() -> None:

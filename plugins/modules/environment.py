@@ -146,8 +146,9 @@ left:
   returned: for O(state=absent)
 """
 
+import contextlib
 import os
-import shutil
+import re
 import subprocess
 from inspect import getsource
 from typing import Any, Dict, List, Optional
@@ -155,6 +156,9 @@ from typing import Any, Dict, List, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
+    diagnosis,
+    download,
+    files,
     installer,
     native,
     receipts,
@@ -164,6 +168,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     tensorflow_env,
 )
 
+PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
 PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
 
 
@@ -187,24 +192,26 @@ class Builder(object):
             self.result["changed"] = True  # an earlier step of the run would have installed it
             return
         host = native.probe(self.python) if self.params["native"] else {}
+        self.refuse_shadow(host)
         contents = self.contents()
         name = self.choose(releases.release_name(contents))
         built = environment.sealed(name) is None
         self.result.update(release=name, previous=previous)
         if self.module.check_mode:
-            self.result["changed"] = built or previous != name or bool(environment.unsealed())
+            moved = built or previous != name or self.has_leftovers()
+            self.result["changed"] = moved or self.settle(name) or self.adjust(name, host)
             return
-        self.clear_unsealed()
+        self.clear_leftovers()
         if built:
-            self.refuse_shadow(host)
             self.build(name, contents, native.constraints(host.get("requires", [])))
             self.result["added_by_users"] = self.added_by_users(previous)
-        if previous != name:
+        if previous != name or built:
             self.prove_and_switch(name)
         seal = environment.sealed(name) or {}
-        links = self.point_system(name, host) if self.params["native"] else {"files": [], "links": []}
+        if self.settle(name) | self.adjust(name, host):
+            self.result["changed"] = True
         self.clear_surplus()
-        self.write_receipt(name, seal, links)
+        self.write_receipt(name, seal, host)
         self.result["sealed"] = seal
 
     def contents(self) -> Dict[str, Any]:
@@ -216,19 +223,42 @@ class Builder(object):
             "requirements": sorted(params["requirements"]),
             "constraints": sorted(params["constraints"]),
             "installer": params["installer"]["name"],
+            "native": params["native"],
         }
 
     def choose(self, name: str) -> str:
-        """Return the release to use: the one of this name, or, where it was damaged, the next one that is whole or free."""
+        """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
+
+        A damaged release stays as it is for the processes that use it; its successor is made beside it, as name-2.
+        """
+        environment = self.environment
+        current = environment.current()
+        there = [release for release in environment.all_releases() if re.match(name + r"(-\d+)?$", release)]
+        for release in sorted(there, key=lambda release: (release != current, release)):
+            if environment.intact(release):
+                return release
+        unfinished = environment.unsealed()
         candidate, number = name, 1
-        while self.environment.sealed(candidate) is not None and not self.environment.intact(candidate):
+        while candidate in there and candidate not in unfinished:
             number += 1
             candidate = "{}-{}".format(name, number)
         return candidate
 
-    def clear_unsealed(self) -> None:
+    def has_leftovers(self) -> bool:
+        """Tell whether earlier runs left something to clear."""
+        environment = self.environment
+        return bool(environment.unsealed() or environment.stale() or environment.surplus(self.params["keep"]))
+
+    def clear_leftovers(self) -> None:
         """Clear what earlier runs left unfinished."""
-        for name in self.environment.unsealed():
+        for path in self.environment.stale():
+            releases.remove_tree(path)
+            self.result["changed"] = True
+        self.clear(self.environment.unsealed())
+
+    def clear(self, names: List[str]) -> None:
+        """Remove releases."""
+        for name in names:
             self.environment.remove(name)
             self.result["removed"].append(name)
             self.result["changed"] = True
@@ -248,7 +278,8 @@ class Builder(object):
         if previous is None or seal is None:
             return []
         there = releases.installed(self.environment.directory(previous))
-        return sorted("{}=={}".format(*item) for item in there.items() if item[0] not in seal["distributions"])
+        ours = seal["distributions"]
+        return sorted("{}=={}".format(*item) for item in there.items() if ours.get(item[0]) != item[1])
 
     def build(self, name: str, contents: Dict[str, Any], system_constraints: List[str]) -> None:
         """Build release `name`; what a failure leaves is removed at once, so that a full disk is free again."""
@@ -259,15 +290,15 @@ class Builder(object):
             found = self.prove(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.environment.remove(name)
             raise
 
     def fill(self, directory: str, constraints: List[str]) -> None:
         """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
         store = self.environment.shared
         log = store("log", self.environment.name + ".log")
-        with open(log, "w"):
-            pass  # one run's output
+        write(log, "")  # one run's output
         cache = self.params["cache"] or store("cache")
         tool = installer.choose(self.params["installer"], self.params, store("tools"), cache, log)
         tool.create(self.python, directory, self.environment.name)
@@ -279,28 +310,33 @@ class Builder(object):
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
         if not self.params["native"]:
-            shebang = "#!{}\n".format(os.path.join(directory, "bin", "python"))
+            shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
-        self.write_pip_configuration(directory)
         python = os.path.join(directory, "bin", "python")
         self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(cache, "bytecode"))
 
-    def write_pip_configuration(self, directory: str) -> None:
-        """Let users' own `pip install` in the environment reach the site's index as the installer did."""
+    def pip_configuration(self) -> str:
+        """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""
         lines = []
         if self.params["index_url"]:
-            lines.append("index-url = " + without_login(self.params["index_url"]))
+            lines.append("index-url = " + download.without_login(self.params["index_url"]))
         if self.params["extra_index_urls"]:
-            lines.append("extra-index-url = " + "\n  ".join(map(without_login, self.params["extra_index_urls"])))
+            lines.append(
+                "extra-index-url = " + "\n  ".join(map(download.without_login, self.params["extra_index_urls"]))
+            )
         if self.params["ca_file"]:
             lines.append("cert = " + self.params["ca_file"])
-        if lines:
-            write(os.path.join(directory, "pip.conf"), "[global]\n" + "\n".join(lines) + "\n")
+        return PIP_MARK + "[global]\n" + "\n".join(lines) + "\n" if lines else ""
 
     def prove(self, directory: str) -> Dict[str, Any]:
         """Run the session test in a release. Raises SessionError."""
         params = self.params
-        extra = releases.site_packages(directory)[0] if params["native"] else None
+        site_packages = releases.site_packages(directory)
+        if not site_packages:
+            raise session.SessionError(
+                "release {} is damaged: its packages are gone".format(os.path.basename(directory))
+            )
+        extra = site_packages[0] if params["native"] else None
         python = self.python if params["native"] else os.path.join(directory, "bin", "python")
         user = session.choose_user(directory, params["session_user"])
         found = session.run(python, user, extra)
@@ -321,8 +357,9 @@ class Builder(object):
             "native": self.params["native"],
             "python": found["python"],
             "session": found,
+            "interpreter": self.python,
             "proved": releases.now(),
-            "used": releases.now(),
+            "used": None,  # not yet
         }
 
     def prove_and_switch(self, name: str) -> None:
@@ -331,36 +368,62 @@ class Builder(object):
         seal = environment.sealed(name) or {}
         if "session" not in self.result:
             seal.update(session=self.prove(environment.directory(name)), proved=releases.now())
-        environment.seal(name, dict(seal, used=releases.now()))
+        environment.seal(name, dict(seal, used=releases.moment()))
         environment.switch(name)
         self.result["changed"] = True
 
-    def point_system(self, name: str, host: Dict[str, Any]) -> Dict[str, List[str]]:
-        """Let the system's Python import from release `name`; return the receipt's files and links."""
+    def adjust(self, name: str, host: Dict[str, Any]) -> bool:
+        """Let the system's Python import from release `name`, or no longer from this environment; tell whether that is a change."""
+        check_mode = self.module.check_mode
         environment = self.environment
-        pth = native.pth_file(host["site"], environment.name)
-        (site_packages,) = releases.site_packages(environment.directory(name))
-        tools = native.link_tools(environment.path)
-        if native.point(pth, site_packages) or tools["made"]:
-            self.result["changed"] = True
-        return {"files": [pth], "links": tools["links"]}
+        if self.params["native"]:
+            (site_packages,) = releases.site_packages(environment.directory(name))
+            pointed = native.point(self.pth(host), site_packages, check_mode)
+            return bool(native.link_tools(environment.path, check_mode)["changed"]) or pointed
+        pth_files = native.pth_files(environment.name, environment.releases)
+        if pth_files and not check_mode:  # the method was native until now
+            self.result["removed"] += pth_files + native.tools(environment.path)
+            self.leave_system(pth_files)
+        return bool(pth_files)
+
+    def settle(self, name: str) -> bool:
+        """Write the release's pip.conf anew where the site's index has changed since; tell whether it has."""
+        path, text = os.path.join(self.environment.directory(name), "pip.conf"), self.pip_configuration()
+        there = files.text(path)
+        if there == text or (there and not there.startswith(PIP_MARK)):  # a user's own stays
+            return False
+        if not self.module.check_mode:
+            if text:
+                files.replace(path, text)
+            else:
+                remove_file(path)
+        return True
+
+    def pth(self, host: Dict[str, Any]) -> str:
+        """Return the .pth file that leads the system's Python here."""
+        return native.pth_file(host["site"], self.environment.name)
+
+    def leave_system(self, pth_files: List[str]) -> None:
+        """Let the system's Python no longer import from this environment."""
+        for path in pth_files:
+            remove_file(path)
+        native.unlink_tools(self.environment.path)
 
     def clear_surplus(self) -> None:
-        """Clear the releases beyond those to keep."""
-        for name in self.environment.surplus(self.params["keep"]):
-            self.environment.remove(name)
-            self.result["removed"].append(name)
-            self.result["changed"] = True
+        """Clear the releases beyond those to keep, and a damaged one that is no longer in use."""
+        self.clear(self.environment.surplus(self.params["keep"]))
+        self.clear(self.environment.unsealed())
 
-    def write_receipt(self, name: str, seal: Dict[str, Any], links: Dict[str, List[str]]) -> None:
+    def write_receipt(self, name: str, seal: Dict[str, Any], host: Dict[str, Any]) -> None:
         """Write down what is on the host now and from which inputs."""
         if not self.params["inputs"]:
             return
         environment = self.environment
         directory = environment.directory(name)
+        is_native = self.params["native"]
         footprint = {
-            "files": links["files"] + [os.path.join(directory, releases.SEAL)],
-            "links": links["links"] + [environment.path],
+            "files": [self.pth(host)] * is_native + [os.path.join(directory, releases.SEAL)],
+            "links": (native.link_tools(environment.path)["links"] if is_native else []) + [environment.path],
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
         }
         path = environment.shared("receipts", environment.name + ".json")
@@ -372,20 +435,20 @@ class Builder(object):
     def rolled_back(self) -> None:
         """Switch to the release that was in use before the current one, after proving that it still runs."""
         environment = self.environment
-        current = environment.current()
-        earlier = [name for name in environment.sealed_releases() if name != current]
+        current, earlier = environment.current(), environment.earlier()
         if current is None or not earlier:
             raise releases.StoreError("{} has no earlier release to go back to".format(environment.path))
-        seal = environment.sealed(earlier[0]) or {}
-        self.python = seal["contents"]["python"][0]
+        name = earlier[0]
+        seal = environment.sealed(name) or {}
+        self.python = seal["interpreter"]
         self.params.update(version=seal["version"], cuda_build=seal["cuda_build"], native=seal["native"])
-        self.result.update(changed=True, release=earlier[0], previous=current, sealed=seal)
+        self.result.update(changed=True, release=name, previous=current, sealed=seal)
         if self.module.check_mode:
             return
-        self.prove_and_switch(earlier[0])
-        if seal["native"]:
-            self.point_system(earlier[0], native.probe(self.python))
-        self.result["sealed"] = environment.sealed(earlier[0])
+        host = native.probe(self.python) if seal["native"] else {}
+        self.prove_and_switch(name)
+        self.adjust(name, host)
+        self.result["sealed"] = environment.sealed(name)
 
     # --- state: absent --------------------------------------------------------------------------------------------
 
@@ -399,27 +462,25 @@ class Builder(object):
         for users in busy.values():
             if users:
                 raise releases.StoreError(
-                    "{} is in use by process {}; stop it and run again".format(
-                        environment.path, ", ".join(map(str, users))
-                    )
+                    "{} is in use by {}; stop it and run again".format(environment.path, processes(users))
                 )
-        self.result.update(changed=bool(current or names or os.path.exists(receipt)), previous=current)
-        pth = native.pth_files(environment.name, environment.releases)
-        self.result["removed"] = [environment.path] * bool(current) + pth + names
+        pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
+        self.result["removed"] = [environment.path] * bool(current) + pth + tools + names
+        self.result.update(changed=bool(self.result["removed"] or os.path.exists(receipt)), previous=current)
         self.result["left"] = self.left_behind()
-        if self.module.check_mode or not self.result["changed"]:
+        if self.module.check_mode:
             return
-        for path in pth:
-            remove_file(path)
-        self.result["removed"] += native.unlink_tools(environment.path)
+        self.leave_system(pth)
         if os.path.islink(environment.path):
             os.unlink(environment.path)
         for name in names:
             environment.remove(name)
-        for path in (environment.shared("log", environment.name + ".log"), receipt):
+        for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):
             remove_file(path)
         if os.path.isdir(environment.releases):
             os.rmdir(environment.releases)
+            environment.drop_lock()
+            environment.remove_store()
 
     def left_behind(self) -> List[str]:
         """Return what stays on the host, and why."""
@@ -432,31 +493,25 @@ class Builder(object):
             return ["{} stays: the environments {} use it".format(self.environment.store, ", ".join(others))]
         return []
 
-    def clear_store(self) -> None:
-        """Remove the store after its last environment."""
-        if not set(listdir(self.environment.store)) - set(releases.SHARED):
-            shutil.rmtree(self.environment.store, ignore_errors=True)
-
 
 def python_version(python: str) -> str:
     """Return an interpreter's version, such as 3.11.2. Raises InstallError."""
     try:
         program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-        return subprocess.check_output([python, "-s", "-E", "-c", program], universal_newlines=True).strip()
+        return subprocess.check_output([python, "-s", "-E", "-B", "-c", program], universal_newlines=True).strip()
     except (OSError, subprocess.CalledProcessError) as error:
         raise installer.InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
 
 
-def without_login(url: str) -> str:
-    """Return a URL without user and password: the site's login is not for every user of the host to read."""
-    scheme, separator, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return scheme + separator + host.rpartition("@")[2] + slash + path
+def processes(users: List[int]) -> str:
+    """Return the processes that use something in words; 0 stands for one that only the lock it holds tells of."""
+    seen = [str(process) for process in users if process]
+    return "process " + ", ".join(seen) if seen else "a process that this run may not see"
 
 
 def write(path: str, text: str, mode: int = 0o644) -> None:
     """Write a file with the mode it is to have whatever the umask is."""
-    with open(path, "w") as out:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as out:
         out.write(text)
     os.chmod(path, mode)
 
@@ -506,21 +561,22 @@ def main() -> None:
         builder = Builder(module)
         steps = {"present": builder.present, "rolled_back": builder.rolled_back, "absent": builder.absent}
         environment, state = builder.environment, module.params["state"]
+        environment.current()  # before anything is made: a path that is not ours is refused without a trace
         if module.check_mode or (state != "present" and not os.path.isdir(environment.store)):
+            environment.refuse_foreign()
             steps[state]()
         else:
-            environment.prepare()
             with environment.locked(module.params["lock_timeout"]):
                 steps[state]()
-            if state == "absent":
-                builder.clear_store()
         module.exit_json(**builder.result)
     except KeyboardInterrupt:
         fail(module, builder, "interrupted", "")
-    except (installer.InstallError, session.SessionError) as error:
-        fail(module, builder, str(error), error.output if hasattr(error, "output") else "")
-    except (releases.StoreError, OSError) as error:
+    except (installer.InstallError, session.SessionError, native.ProbeError) as error:
+        fail(module, builder, str(error), error.output)
+    except (releases.StoreError, subprocess.SubprocessError) as error:
         fail(module, builder, str(error), "")
+    except OSError as error:
+        fail(module, builder, "; ".join(filter(None, (str(error), diagnosis.explain(str(error))))), "")
 
 
 def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
@@ -528,12 +584,11 @@ def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None
     path = module.params["path"]
     current = None
     if builder is not None:
-        try:
+        with contextlib.suppress(releases.StoreError):
             current = builder.environment.current()
-        except releases.StoreError:
-            current = None
     state = "release {} stays in use".format(current) if current else "nothing was put in its place"
-    module.fail_json(msg="{}: {}; {}".format(path, why, state), output=output[-4000:])
+    msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
+    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, session
+from ansible_collections.tensorwright.fleet.plugins.module_utils import session
 
 
 def main() -> None:
@@ -68,8 +68,7 @@ def main() -> None:
         found = session.run(python, session.choose_user(os.path.dirname(python), module.params["user"]))
     except (session.SessionError, OSError) as error:
         output = getattr(error, "output", "")
-        why = diagnosis.explain(output) or (diagnosis.unknown(output) if output else "")
-        module.fail_json(msg="{}: {}{}".format(python, error, why and "; " + why), output=output[-4000:])
+        module.fail_json(msg="{}: {}".format(python, error), output=output[-4000:])
     wrong = session.faults(found, module.params["version"], module.params["cuda_build"])
     if wrong:
         module.fail_json(msg="{}: {}".format(python, "; ".join(wrong)), session=found)

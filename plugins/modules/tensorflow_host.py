@@ -71,6 +71,7 @@ ansible_facts:
         secure_boot: false
         free_mb: 50000
         become: true
+        apt_bindings: true
         user: {name: alice, uid: 1000, home: /home/alice}
         path:
           given: ~/tensorflow

@@ -77,18 +77,17 @@ def _base(tried: Attempt, context: Context) -> Iterator[Obstacle]:
 
 
 def _source_python(tried: Attempt, context: Context) -> Iterator[Obstacle]:
+    """A build from source wants what the official build was tested with: its Pythons are those that have wheels."""
     release = tried.release
-    build = context.tables.series[release.series].build
     wheels = release.wheels.get("x86_64")
-    tried.build = wheels.build("cpu") if wheels else None
-    if build is None:
-        yield Obstacle(
-            "version", f"no tested build of TensorFlow {release.version} from source is known", "a stable release"
-        )
+    if wheels is None or context.tables.series[release.series].build is None:
+        clause = f"no tested build of TensorFlow {release.version} from source is known"
+        yield Obstacle("version", clause, "a stable release")
         return
-    tried.python = pythons.choose(context.pythons, context.asked.python, build.pythons)
+    tried.build = wheels.build("cpu")
+    tried.python = pythons.choose(context.pythons, context.asked.python, wheels.pythons)
     if tried.python is None:
-        yield _no_python(release, build.pythons, context)
+        yield _no_python(release, wheels.pythons, context)
 
 
 def _no_python(release: Release, usable: tuple[str, ...], context: Context) -> Obstacle:

@@ -79,7 +79,6 @@ class TensorRT:
 
 @dataclass(frozen=True, slots=True)
 class SourceBuild:
-    pythons: tuple[str, ...]
     bazel: str
     compiler: str
 
@@ -116,6 +115,15 @@ class Constraint:
 class Images:
     repository: str
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WheelUrls:
+    """Where the guides fetched the wheels of some releases from; V, P and A stand for release, Python and ABI tag."""
+
+    releases: str
+    cpu: str
+    gpu: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,6 @@ class Branch:
     """A driver branch: which GPUs it serves, and where it comes from."""
 
     name: str
-    first: str
     lowest: str
     highest: str
     kind: str
@@ -243,6 +250,7 @@ class Tables:
     cuda_wheels: Mapping[str, tuple[str, ...]]
     constraints: tuple[Constraint, ...]
     images: Mapping[str, Images]
+    wheel_urls: tuple[WheelUrls, ...]
     space: Space
     cuda: Mapping[str, Cuda]
     repositories: Mapping[str, Repository]
@@ -330,9 +338,7 @@ def _series(name: str, row: Row) -> Series:
         tensorrt = row.row("tensorrt").into(lambda part: TensorRT(part.version("version"), part.words("apt")))
     build = None
     if row.has("build"):
-        build = row.row("build").into(
-            lambda part: SourceBuild(part.versions("python"), part.version("bazel"), part.text("compiler"))
-        )
+        build = row.row("build").into(lambda part: SourceBuild(part.version("bazel"), part.text("compiler")))
     return Series(
         name=name,
         cuda=row.version("cuda"),
@@ -395,7 +401,6 @@ def _branch(name: str, row: Row) -> Branch:
         raise TablesError(f"{row.place}: the name of a driver branch is a number")
     return Branch(
         name=name,
-        first=row.version("first"),
         lowest=row.version("lowest"),
         highest=row.version("highest"),
         kind=row.choice("kind", ("feature", "production", "long", "legacy")),
@@ -466,6 +471,10 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         cuda_wheels=tensorflow.named("cuda_wheels", lambda _, row: row.words("pins")),
         constraints=tuple(row.into(_constraint) for row in tensorflow.listed("constraints")),
         images=tensorflow.named("images", lambda _, row: Images(row.text("repository"), row.words("tags"))),
+        wheel_urls=tuple(
+            row.into(lambda part: WheelUrls(part.span("releases"), part.text("cpu"), part.text("gpu")))
+            for row in tensorflow.listed("wheel_urls")
+        ),
         space=tensorflow.row("space").into(_space),
         cuda=nvidia.named("cuda", _cuda),
         repositories=nvidia.named("repositories", _repository),

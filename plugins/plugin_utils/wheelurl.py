@@ -52,6 +52,20 @@ def release(wheel: WheelName, tables: Tables) -> Release | None:
     return replace(row, version=wheel.version, wheels=MappingProxyType(wheels))
 
 
+def of_guides(version: str, python: str, device: str, tables: Tables) -> str | None:
+    """Where the guides of its day fetched the wheel of a release from."""
+    row = next((row for row in tables.wheel_urls if versions.within(version, row.releases)), None)
+    if row is None:
+        return None
+    tag = "cp" + python.replace(".", "")
+    # Python 2.7 has two kinds of text, and the guides' wheels were for both; until 3.7 the ABI had a letter for its allocator.
+    abi = "none" if python == "2.7" else f"{tag}m" if versions.order(python) < versions.order("3.8") else tag
+    url = row.cpu if device == "cpu" else row.gpu
+    for place, text in (("-V-", f"-{version}-"), ("/V/", f"/{version}/"), ('%22V%22', f"%22{version}%22"), ("-P-A-", f"-{tag}-{abi}-")):
+        url = url.replace(place, text)
+    return url
+
+
 def _builds(wheel: WheelName, theirs: Wheels) -> tuple[Build, ...]:
     known = next((build for build in theirs.builds if build.package == wheel.package), None)
     device = known.device if known else wheel.device

@@ -3,7 +3,7 @@
 `python -m tests.hosts up NAME…` starts some, `down` ends them; molecule's shared create and destroy do the same for a scenario.
 """
 
-from tests.hosts.containers import Host, Platform, cut_off, differences, down, reconnect, up
+from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, pristine, reconnect, up
 from tests.hosts.keys import ssh_arguments
 
-__all__ = ["Host", "Platform", "cut_off", "differences", "down", "reconnect", "ssh_arguments", "up"]
+__all__ = ["Host", "Platform", "cut_off", "differences", "down", "inside", "pristine", "reconnect", "ssh_arguments", "up"]

@@ -116,14 +116,20 @@ def differences(host: Host) -> set[str]:
     changed = kinds.get("changed") or []
     # A directory counts as changed when something in it does; that something is in the list itself.
     script = 'while read -r path; do [ -d "$path" ] || printf "%s\\n" "$path"; done'
-    files = subprocess.run(
-        ["podman", "exec", "--interactive", host.container, "sh", "-c", script],
-        input="".join(f"{path}\n" for path in changed),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    ).stdout.splitlines()
+    files = inside(host, script, "".join(f"{path}\n" for path in changed)).splitlines()
     return {*files, *(kinds.get("added") or []), *(kinds.get("deleted") or [])}
+
+
+def inside(host: Host, script: str, stdin: str = "") -> str:
+    """Run a shell script inside the host as its root, not over SSH, and return what it printed."""
+    command = ["podman", "exec", "--interactive", host.container, "sh", "-c", script]
+    return subprocess.run(command, input=stdin, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def pristine(host: Host, script: str) -> str:
+    """Run a shell script in a new container of the host's image, and return what it printed."""
+    image = podman("inspect", "--format", "{{.ImageName}}", host.container)
+    return podman("--runtime", "runc", "run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
 
 
 def in_network_of(host: Host, *command: str) -> None:

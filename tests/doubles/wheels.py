@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small wheels made by hand."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+EPOCH = (2026, 1, 1, 0, 0, 0)  # equal contents make equal wheels
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A pure Python wheel: its files by path, what it requires, the programs it brings (name → module:function)."""
+
+    name: str
+    version: str
+    files: Mapping[str, str | bytes]
+    requires: Sequence[str] = ()
+    programs: tuple[tuple[str, str], ...] = ()
+    data: bytes = b""  # one more file, for a wheel that takes some time or space
+
+    @property
+    def project(self) -> str:
+        """The name as an index spells it."""
+        return re.sub(r"[-_.]+", "-", self.name).lower()
+
+    @property
+    def _stem(self) -> str:
+        return f"{self.name.replace('-', '_')}-{self.version}"
+
+    @property
+    def file(self) -> str:
+        """The wheel's file name."""
+        return f"{self._stem}-py3-none-any.whl"
+
+    @property
+    def metadata(self) -> bytes:
+        """The text of METADATA."""
+        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
+        return "\n".join([*lines, *(f"Requires-Dist: {line}" for line in self.requires), ""]).encode()
+
+    @cached_property
+    def content(self) -> bytes:
+        """The wheel itself."""
+        info = f"{self._stem}.dist-info"
+        members = {name: text.encode() if isinstance(text, str) else text for name, text in self.files.items()}
+        if self.data:
+            members[f"{self.project.replace('-', '_')}.data.bin"] = self.data
+        members[f"{info}/METADATA"] = self.metadata
+        members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        if self.programs:
+            lines = ["[console_scripts]", *(f"{name} = {where}" for name, where in self.programs)]
+            members[f"{info}/entry_points.txt"] = "\n".join(lines).encode() + b"\n"
+        members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*members, f"{info}/RECORD"]).encode()
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in members.items():
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+        return out.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """The hash that a pin of this wheel holds."""
+        return hashlib.sha256(self.content).hexdigest()
