@@ -33,6 +33,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("machine", names, indirect=True, scope="session")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests in the order in which they are written, all hosts in each; pytest would go host by host."""
+    items.sort(key=lambda item: (item.location[0], item.location[1]))
+
+
 @pytest.fixture(scope="session")
 def machine(request: pytest.FixtureRequest) -> Host:
     """One of the scenario's hosts."""

@@ -132,8 +132,8 @@ def differences(found: Facts, known: tables.Tables) -> list[str]:
     """What the index has and the table has not, and the other way round, one sentence each."""
     told = []
     for release in known.newest_first:
-        told.extend(_differences_of(release, found))
-    told.extend(_differences_of_nightly(known.nightly, found["tf-nightly"]))
+        told.extend(_differences_of(release, found, known))
+    told.extend(_differences_of_nightly(known, found["tf-nightly"]))
     told.extend(_differences_of_tools(known, found["tools"]))
     listed = found["tensorflow"]
     told.extend(
@@ -142,7 +142,7 @@ def differences(found: Facts, known: tables.Tables) -> list[str]:
     return told
 
 
-def _differences_of(row: tables.Release, found: Facts) -> list[str]:
+def _differences_of(row: tables.Release, found: Facts, known: tables.Tables) -> list[str]:
     name = row.version
     listed = found["tensorflow"].get(name)
     if listed is None:
@@ -165,13 +165,14 @@ def _differences_of(row: tables.Release, found: Facts) -> list[str]:
         theirs = pythons(found, name, architecture)
         if ours != theirs:
             told.append(f"TensorFlow {name} has wheels for Python {theirs} on {architecture}, its row says {ours}.")
-    pins = sorted(map(package_index.normal, known_pins(row)))
+    pins = sorted(map(package_index.normal, known_pins(row, known)))
     if pins != listed.get("and_cuda", []):
         told.append(f"TensorFlow {name}[and-cuda] requires {listed.get('and_cuda', [])}, its row says {pins}.")
     return told
 
 
-def _differences_of_nightly(row: tables.Release, listed: Facts) -> list[str]:
+def _differences_of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
+    row = known.nightly
     if row.version != listed["version"]:
         return [f"tf-nightly is {listed['version']} today, its row says {row.version}."]
     told = []
@@ -181,7 +182,7 @@ def _differences_of_nightly(row: tables.Release, listed: Facts) -> list[str]:
             told.append(
                 f"tf-nightly has wheels for Python {wheels['pythons']} on {architecture}, its row says otherwise."
             )
-    if sorted(map(package_index.normal, known_pins(row))) != listed["and_cuda"]:
+    if sorted(map(package_index.normal, known_pins(row, known))) != listed["and_cuda"]:
         told.append(f"tf-nightly[and-cuda] requires {listed['and_cuda']}, its row says otherwise.")
     return told
 
@@ -207,8 +208,8 @@ def serves(python: str, required: str) -> bool:
     )
 
 
-def known_pins(row: tables.Release) -> tuple[str, ...]:
-    return tables.load().cuda_wheels[row.cuda_pins] if row.cuda_pins else ()
+def known_pins(row: tables.Release, known: tables.Tables) -> tuple[str, ...]:
+    return known.cuda_wheels[row.cuda_pins] if row.cuda_pins else ()
 
 
 def pythons(found: Facts, release: str, architecture: str) -> list[str]:

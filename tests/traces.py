@@ -1,5 +1,7 @@
 """What a run left on a test host, compared with the image that the host was made from."""
 
+import os
+
 from tests.hosts import Host, differences, inside, pristine
 
 # Where nothing but the system itself and its packages write in a run's course, whoever asked for it.
@@ -7,6 +9,7 @@ ROOTS = ("/etc/", "/home/", "/opt/", "/root/", "/srv/", "/usr/", "/var/lib/tenso
 # Written by the system itself as hosts start and packages come and go, and by Ansible's own connection.
 NOISE = (
     "/etc/.pwd.lock",
+    "/etc/.updated",
     "/etc/alternatives/",
     "/etc/group-",
     "/etc/gshadow-",
@@ -19,15 +22,19 @@ NOISE = (
     "/etc/resolv.conf",
     "/etc/shadow-",
     "/etc/ssl/certs/",
+    "/home/admin/.ansible",
     "/root/.ansible",
 )
 CONNECTION = "python3-apt"  # Ansible's own apt module installs it where it is missing
 
 
 def traces(host: Host) -> set[str]:
-    """Return what differs from the image, but for the noise, bytecode beside its source, and what came out of a package."""
+    """Return what differs from the image, but for the noise, bytecode beside its source, and what came out of a package.
+
+    A directory is told only where nothing in it is.
+    """
     packaged = set(inside(host, "cat /var/lib/dpkg/info/*.list").splitlines())
-    return {
+    found = {
         path
         for path in differences(host)
         if path.startswith(ROOTS)
@@ -36,6 +43,7 @@ def traces(host: Host) -> set[str]:
         and path not in packaged
         and path.removeprefix("/usr") not in packaged  # /lib is a link to /usr/lib, and packages use either name
     }
+    return found - {os.path.dirname(path) for path in found}
 
 
 def packages_asked_for(host: Host) -> set[str]:

@@ -422,7 +422,7 @@ class Builder(object):
         directory = environment.directory(name)
         is_native = self.params["native"]
         footprint = {
-            "files": [self.pth(host)] * is_native + [os.path.join(directory, releases.SEAL)],
+            "files": ([self.pth(host)] if is_native else []) + [os.path.join(directory, releases.SEAL)],
             "links": (native.link_tools(environment.path)["links"] if is_native else []) + [environment.path],
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
         }

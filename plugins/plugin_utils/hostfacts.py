@@ -63,7 +63,8 @@ class Host:
     def shared(self) -> bool:
         """Whether the environment is for others than the connecting user: its path is not below that user's home."""
         place = self.path.absolute if self.path else None
-        return bool(place and self.home and not place.startswith(self.home.rstrip("/") + "/"))
+        homes = (self.home.rstrip("/") + "/",) if self.home else ("/home/", "/root/")
+        return bool(place and not place.startswith(homes))
 
     @property
     def platform(self) -> str:

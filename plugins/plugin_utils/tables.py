@@ -565,8 +565,11 @@ def override(rows: Mapping[str, Any]) -> Tables:
         raise TablesError(f"{unknown[0]} is not a table")
     try:
         text = json.dumps(rows, sort_keys=True)
+        is_plain = json.loads(text) == rows
     except (TypeError, ValueError, RecursionError):
-        raise TablesError("the rows are not plain data with texts for names") from None
+        is_plain = False
+    if not is_plain:
+        raise TablesError("the rows are not plain data with texts for names (quote numbers)")
     found = _overridden(text)
     if isinstance(found, str):
         raise TablesError(found)

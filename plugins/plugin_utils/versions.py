@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 
-_PATTERN = re.compile(r"v?(\d+(?:\.\d+)*)(?:(a|b|rc)(\d+))?(?:\.post(\d+))?(?:\.dev(\d+))?")
+_PATTERN = re.compile(r"v?(\d+(?:\.\d+)*)(?:(a|b|rc)(\d+))?(?:\.post(\d+))?(?:\.dev(\d+))?", re.ASCII)
 _RANGE = re.compile(r"(>=|<=|==|<|>)\s*(\S+)")
 _STAGES = {"a": 0, "b": 1, "rc": 2}
 _FINAL = 3

@@ -120,13 +120,13 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
         pass
 
-    def do_CONNECT(self) -> None:  # noqa: N802  # the base class finds it by this name
+    def do_CONNECT(self) -> None:  # the base class finds it by this name
         self._serve()
 
-    def do_HEAD(self) -> None:  # noqa: N802  # as above
+    def do_HEAD(self) -> None:  # as above
         self._serve()
 
-    def do_GET(self) -> None:  # noqa: N802  # as above
+    def do_GET(self) -> None:  # as above
         self._serve()
 
     def _serve(self) -> None:

@@ -51,7 +51,7 @@ class Wheel:
         info = f"{self._stem}.dist-info"
         members = {name: text.encode() if isinstance(text, str) else text for name, text in self.files.items()}
         if self.data:
-            members[f"{self.project.replace('-', '_')}.data.bin"] = self.data
+            members[f"{self.project}-payload.bin"] = self.data
         members[f"{info}/METADATA"] = self.metadata
         members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         if self.programs:

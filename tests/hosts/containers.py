@@ -14,6 +14,12 @@ from tests.hosts.keys import KEY
 NETWORK = "tensorwright-test"
 LABEL = "tensorwright-test"
 BOOT_SECONDS = 60
+START = [
+    # crun refuses machines whose cgroups are version 1; runc serves both.
+    *("--runtime", "runc", "run"),
+    # Limits that a machine which is itself a container or a small virtual machine may set.
+    *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+]
 
 
 class Platform(TypedDict, total=False):
@@ -21,6 +27,7 @@ class Platform(TypedDict, total=False):
 
     name: str
     distribution: str  # one of images.CODENAMES
+    user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
 
@@ -32,10 +39,17 @@ class Host:
     name: str
     container: str
     address: str
+    user: str = "root"
 
     def connection(self) -> dict[str, str | int]:
         """Return how molecule reaches this host."""
-        return {"instance": self.name, "address": self.address, "user": "root", "port": 22, "identity_file": str(KEY)}
+        return {
+            "instance": self.name,
+            "address": self.address,
+            "user": self.user,
+            "port": 22,
+            "identity_file": str(KEY),
+        }
 
 
 def podman(*arguments: str) -> str:
@@ -66,17 +80,14 @@ def start(group: str, platform: Platform, image: str) -> Host:
     """Start one host."""
     container = f"{group}-{platform['name']}"
     podman(
-        # crun refuses machines whose cgroups are version 1; runc serves both.
-        *("--runtime", "runc", "run", "--detach"),
+        *(*START, "--detach"),
         *("--name", container, "--hostname", platform["name"]),
         *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
-        # Limits that a machine which is itself a container or a small virtual machine may set.
-        *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
         image,
     )
     address = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
-    return Host(platform["name"], container, address)
+    return Host(platform["name"], container, address, platform.get("user", "root"))
 
 
 def wait_for_ssh(host: Host) -> None:
@@ -129,7 +140,7 @@ def inside(host: Host, script: str, stdin: str = "") -> str:
 def pristine(host: Host, script: str) -> str:
     """Run a shell script in a new container of the host's image, and return what it printed."""
     image = podman("inspect", "--format", "{{.ImageName}}", host.container)
-    return podman("--runtime", "runc", "run", "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
+    return podman(*START, "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
 
 
 def in_network_of(host: Host, *command: str) -> None:

@@ -9,7 +9,7 @@ from tests.runs import Run
 from tests.traces import packages_asked_for, traces
 
 MACHINES = ["debian13"]
-THEIRS = ("/home/alice/", "/opt/kept")  # what users have made there themselves
+THEIRS = ("/home/alice/", "/home/bob/", "/opt/kept")  # what users have made there themselves
 
 
 def test_uninstall_restores_the_host(machine: Host, alice: Login, root: Login, play: Callable[..., Run]) -> None:

@@ -99,7 +99,7 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches", "driver",
-        "secure_boot", "free_mb", "become", "user", "path", "environment", "receipts",
+        "secure_boot", "free_mb", "become", "apt_bindings", "user", "path", "environment", "receipts",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
     assert set(facts["driver"]) == {"installed", "loaded"}
