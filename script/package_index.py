@@ -109,6 +109,10 @@ def size(file: File) -> int:
         return int(response.headers["Content-Length"])
 
 
+class UnservedError(RuntimeError):
+    """A server has a file and does not give what was asked of it. No OSError: readers of archives swallow those."""
+
+
 class _Remote(io.RawIOBase):
     """A file on a server, read in the pieces that are asked for."""
 
@@ -137,7 +141,7 @@ class _Remote(io.RawIOBase):
         request = urllib.request.Request(self._url, headers={"Range": f"bytes={self._position}-{last}"})
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
             if response.status != 206:
-                raise OSError(f"{self._url}: the server does not serve parts of files")
+                raise UnservedError(f"{self._url}: the server does not serve parts of files")
             data = response.read()
         buffer[: len(data)] = data
         self._position += len(data)

@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-gpu")
 # The wheels of `tensorflow` for aarch64 were empty from 2.10 to 2.15, and required this one.
 BEHIND = "tensorflow-cpu-aws"
 INSTALLED = (*PACKAGES, BEHIND)
+# There is a new one every day; a row that is not much older does.
+NIGHTLY_AGE = timedelta(days=45)
 _FINAL_OR_NEXT = re.compile(r"\d+\.\d+\.\d+(rc\d+)?(\.post\d+)?")
 
 Facts = dict[str, Any]
@@ -76,6 +78,7 @@ def nightly() -> Facts:
     files = package_index.linux_wheels("tf-nightly")
     newest = max((file.version for file in files), key=versions.order)
     found: Facts = {"version": newest, "uploaded": "", "requires_python": "", "wheels": {}}
+    found["has_row"] = any(file.version == tables.load().nightly.version for file in files)
     for file in files:
         if file.version == newest:
             found.update(uploaded=file.uploaded, requires_python=file.requires_python)
@@ -132,17 +135,24 @@ def differences(found: Facts, known: tables.Tables) -> list[str]:
     """What the index has and the table has not, and the other way round, one sentence each."""
     told = []
     for release in known.newest_first:
-        told.extend(_differences_of(release, found, known))
-    told.extend(_differences_of_nightly(known, found["tf-nightly"]))
-    told.extend(_differences_of_tools(known, found["tools"]))
-    listed = found["tensorflow"]
-    told.extend(
-        f"TensorFlow {name} is on the index, and no row has it." for name in listed if name not in known.releases
-    )
+        told.extend(of_release(release, found, known))
+    told.extend(of_nightly(known, found["tf-nightly"]))
+    told.extend(of_tools(known, found["tools"]))
+    told.extend(lacking(found, known))
     return told
 
 
-def _differences_of(row: tables.Release, found: Facts, known: tables.Tables) -> list[str]:
+def lacking(found: Facts, known: tables.Tables) -> list[str]:
+    """The releases that the index has and no row, one sentence each."""
+    return [
+        f"TensorFlow {name} is on the index, and no row has it; script/refresh-tables proposes one."
+        for name in found["tensorflow"]
+        if name not in known.releases
+    ]
+
+
+def of_release(row: tables.Release, found: Facts, known: tables.Tables) -> list[str]:
+    """What the row of a release says otherwise than the index."""
     name = row.version
     listed = found["tensorflow"].get(name)
     if listed is None:
@@ -171,11 +181,15 @@ def _differences_of(row: tables.Release, found: Facts, known: tables.Tables) -> 
     return told
 
 
-def _differences_of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
+def of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
+    """What the row of the nightly build says otherwise than the index; it need not be the newest."""
     row = known.nightly
-    if row.version != listed["version"]:
-        return [f"tf-nightly is {listed['version']} today, its row says {row.version}."]
     told = []
+    if not listed["has_row"]:
+        told.append(f"tf-nightly {row.version} is on the index no more; the newest is {listed['version']}.")
+    age = date.fromisoformat(listed["uploaded"] or row.date or "") - date.fromisoformat(row.date or "")
+    if age > NIGHTLY_AGE:
+        told.append(f"tf-nightly {row.version} is {age.days} days older than the newest, {listed['version']}.")
     for architecture, wheels in listed["wheels"].items():
         ours = row.wheels.get(architecture)
         if ours is None or list(ours.pythons) != wheels["pythons"].split():
@@ -187,7 +201,8 @@ def _differences_of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
     return told
 
 
-def _differences_of_tools(known: tables.Tables, listed: Facts) -> list[str]:
+def of_tools(known: tables.Tables, listed: Facts) -> list[str]:
+    """What the rows of pip and uv say otherwise than the index; they need not be the newest."""
     told = []
     for python, version in known.pip.items():
         required = listed["pip"].get(version)

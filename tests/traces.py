@@ -23,6 +23,7 @@ NOISE = (
     "/etc/shadow-",
     "/etc/ssl/certs/",
     "/home/admin/.ansible",
+    "/home/admin/.sudo_as_admin_successful",
     "/root/.ansible",
 )
 CONNECTION = "python3-apt"  # Ansible's own apt module installs it where it is missing

@@ -35,14 +35,14 @@ ROWS = (
     ),
     Row(
         "proxy needs a login",
-        r"407:? Proxy Authentication|[Pp]roxy auth(?:entication|orization) required|Tunnel connection failed: 407",
+        r"407:? Proxy Authentication|407 Client Error|[Pp]roxy auth(?:entication|orization) required|Tunnel connection failed: 407",
         "the proxy asks for a login",
         "put user and password into the proxy variables' URL (in a vault)",
         False,
     ),
     Row(
         "access denied",
-        r"HTTP (?:Error|status client error)[ :(]+40[13]|returned an? 40[13] |40[13] Client Error",
+        r"HTTP (?:Error|status client error)[ :(]+40[13]|returned an? 403 |lack of valid authentication|40[13] Client Error",
         "the package index denies access",
         "check tensorflow_pip_index_url and its credentials",
         False,
@@ -59,7 +59,7 @@ ROWS = (
         r"Hash mismatch|has SHA-256 [0-9a-f]+, expected|HASHES FROM THE REQUIREMENTS FILE",
         "a download is not the file that was expected",
         "run again; if it stays, the mirror or a proxy in between serves a damaged or foreign file",
-        False,
+        True,  # pip takes half a file for a wrong one
     ),
     Row(
         "no such distribution",
@@ -71,7 +71,8 @@ ROWS = (
     ),
     Row(
         "network broken",
-        r"timed out|[Tt]imeout|[Cc]onnection (?:reset|refused|aborted|closed|broken)|Network is unreachable|No route to host|"
+        r"timed out|ReadTimeout|ConnectTimeout|TimeoutError|too many 5\d\d error|"
+        r"[Cc]onnection (?:reset|refused|aborted|closed|broken)|Network is unreachable|No route to host|"
         r"IncompleteRead|unexpected end of file|connection error|error sending request|request or response body error|"
         r"Remote end closed|tcp connect error|HTTP (?:Error|status server error)[ :(]+5\d\d|"
         r"Too Many Requests|error decoding response body",

@@ -3,6 +3,8 @@
 """Make a virtualenv and install distributions into it: with uv where it can serve, with pip for older Pythons."""
 
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import subprocess
@@ -180,8 +182,6 @@ class Uv(Installer):
         env.update(
             UV_DEFAULT_INDEX=index,
             UV_INDEX=" ".join(extra),
-            # The extra indexes of a site add files to the first one's, as pip's option of that name does.
-            UV_INDEX_STRATEGY="unsafe-best-match",
             UV_CACHE_DIR=self.cache,
             UV_HTTP_TIMEOUT=str(self.site["timeout"]),
             UV_HTTP_RETRIES=str(self.site["retries"]),
@@ -189,6 +189,10 @@ class Uv(Installer):
             UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
             UV_NO_PROGRESS="1",
         )
+        if extra:
+            # The extra indexes of a site add files to the first one's, as pip's option of that name does. Not without them: with
+            # this, uv takes an index that denies access for one that has nothing.
+            env["UV_INDEX_STRATEGY"] = "unsafe-best-match"
         return env
 
     def create(self, python: str, release: str, prompt: str) -> None:
@@ -212,8 +216,27 @@ class Pip(Installer):
             PIP_DEFAULT_TIMEOUT=str(self.site["timeout"]),
             PIP_RETRIES=str(self.site["retries"]),
             PIP_DISABLE_PIP_VERSION_CHECK="1",
+            PIP_NO_INPUT="1",
+            PIP_LOG=self.details,
         )
         return env
+
+    @property
+    def details(self) -> str:
+        """The file in which pip says more than on its output."""
+        return self.log + ".pip"
+
+    def _call(self, command: List[str]) -> Tuple[int, str]:
+        try:
+            status, output = super(Pip, self)._call(command)
+            # A page that cannot be fetched counts as one that offers nothing; why it could not is in the details alone.
+            if "from versions: none" in output:
+                lines = [line for line in files.text(self.details).splitlines(True) if "Could not fetch URL" in line]
+                output = "".join(line for line in lines if "404 Client Error" not in line) or output
+            return status, output
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(self.details)
 
     def create(self, python: str, release: str, prompt: str) -> None:
         self.run([python, "-m", "venv", "--without-pip", "--prompt", prompt, release])
@@ -238,3 +261,14 @@ def choose(tool: Dict[str, Any], site: Dict[str, Any], tools: str, cache: str, l
     """Return the installer that the plan names. Raises KeyError for a name that is none."""
     kinds = {"uv": Uv, "pip": Pip}
     return kinds[tool["name"]](tool, site, tools, os.path.join(cache, tool["name"]), log)
+
+
+def abandoned(cache: str) -> List[str]:
+    """Return what killed runs of uv have left in its cache; nothing while any uv works with that cache."""
+    directory = os.path.join(cache, "uv")
+    try:
+        with open(os.path.join(directory, ".lock"), "r+") as lock:  # uv holds it, shared, for as long as it runs
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return sorted(glob.glob(os.path.join(glob.escape(directory), ".tmp*")))
+    except OSError:
+        return []

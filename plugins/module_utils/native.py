@@ -27,7 +27,7 @@ for found in metadata.distributions():
     if "/.tensorwright/" in str(found.locate_file("")):
         continue
     for line in found.requires or []:
-        if "extra" not in line and "@" not in line:
+        if "extra" not in line.partition(";")[2]:
             requires.append(line)
 spec = importlib.util.find_spec("tensorflow")
 print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(set(requires)), "tensorflow": spec.origin if spec else None}))
@@ -62,7 +62,7 @@ def probe(python: str) -> Dict[str, Any]:
 
 
 # name, extras, versions (in parentheses or not), marker: lines of other shapes would make the installer refuse the whole file.
-VERSION = r"(?:===|~=|==|!=|<=|>=|<|>)\s*[\w.*+!-]+"
+VERSION = r"(?:===|~=|==|!=|<=|>=|<|>)\s*v?\d[\w.*+!-]*"
 REQUIREMENT = re.compile(
     r"^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*\(?\s*({0}(?:\s*,\s*{0})*)\s*\)?\s*(;.*)?$".format(VERSION)
 )

@@ -114,11 +114,11 @@ class Environment(object):
         for directory in self._directories():
             with contextlib.suppress(FileExistsError):
                 os.mkdir(directory, 0o755)
-        self.refuse_foreign()
+            self.refuse_foreign([directory])  # before anything is made in it
 
-    def refuse_foreign(self) -> None:
+    def refuse_foreign(self, directories: Optional[List[str]] = None) -> None:
         """Fail where somebody else could change the store: a run as root must not follow a link that a user laid out."""
-        for directory in self._directories():
+        for directory in directories or self._directories():
             try:
                 status = os.lstat(directory)
             except FileNotFoundError:

@@ -101,7 +101,9 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
         command = [python, "-s", "-E"] + (["-c", NATIVE.format(extra_path)] if extra_path else ["-"])
         status, out, err = _converse(command, home, entry)
     except OSError as error:
-        raise SessionError("the session test could not be started with {}: {}".format(python, error)) from error
+        raise SessionError(
+            "the session test could not be started with {} as user {}: {}".format(python, user, error)
+        ) from error
     finally:
         shutil.rmtree(home, ignore_errors=True)
     marked = [line for line in out.splitlines() if line.startswith(MARK)]

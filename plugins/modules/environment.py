@@ -180,6 +180,7 @@ class Builder(object):
         self.params = module.params
         self.environment = releases.Environment(self.params["path"])
         self.python = self.params["python"]
+        self.cache = self.params["cache"] or self.environment.shared("cache")
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
     # --- state: present -------------------------------------------------------------------------------------------
@@ -247,11 +248,15 @@ class Builder(object):
     def has_leftovers(self) -> bool:
         """Tell whether earlier runs left something to clear."""
         environment = self.environment
-        return bool(environment.unsealed() or environment.stale() or environment.surplus(self.params["keep"]))
+        return bool(environment.unsealed() or self.stale() or environment.surplus(self.params["keep"]))
+
+    def stale(self) -> List[str]:
+        """Return the files that runs which were killed have left outside the releases."""
+        return self.environment.stale() + installer.abandoned(self.cache)
 
     def clear_leftovers(self) -> None:
         """Clear what earlier runs left unfinished."""
-        for path in self.environment.stale():
+        for path in self.stale():
             releases.remove_tree(path)
             self.result["changed"] = True
         self.clear(self.environment.unsealed())
@@ -299,8 +304,7 @@ class Builder(object):
         store = self.environment.shared
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
-        cache = self.params["cache"] or store("cache")
-        tool = installer.choose(self.params["installer"], self.params, store("tools"), cache, log)
+        tool = installer.choose(self.params["installer"], self.params, store("tools"), self.cache, log)
         tool.create(self.python, directory, self.environment.name)
         bounds = os.path.join(directory, "constraints.txt")
         write(bounds, "".join(line + "\n" for line in constraints))
@@ -313,7 +317,7 @@ class Builder(object):
             shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
         python = os.path.join(directory, "bin", "python")
-        self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(cache, "bytecode"))
+        self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(self.cache, "bytecode"))
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""

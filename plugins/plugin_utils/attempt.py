@@ -30,6 +30,8 @@ class Context:
 class Attempt:
     release: Release
     obstacles: list[Obstacle] = field(default_factory=list)
+    # Of device auto: it does not choose the release, so an older one, which has no use for the GPU, is no way around it.
+    standing: list[Obstacle] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     device: str = "cpu"
     build: Build | None = None
@@ -130,7 +132,9 @@ def _device(tried: Attempt, context: Context) -> None:
         wheels = tried.release.wheels.get(context.host.architecture)
         tried.build = (wheels.build("gpu") if wheels else None) or tried.build
         tried.notes.extend(planned.notes)
-    elif asked.device == "gpu" or "reboot" in planned.accepted or planned.about != "device":
+    elif asked.device == "gpu":
         tried.obstacles.append(planned)
+    elif planned.passing or planned.about != "device":
+        tried.standing.append(planned)
     else:
         tried.notes.append(f"The CPU is used: {planned.clause}.")

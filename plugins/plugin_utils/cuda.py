@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, either
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Repository, Tables
 
 
@@ -27,12 +27,12 @@ def source(release: Release, python: str, asked: str | None, host: Host, tables:
     carrying = [name for name, row in tables.repositories.items() if versions.within(needed, row.cuda)]
     clause = f"no apt repository for {host.platform} carries CUDA {needed}, which TensorFlow {release.version} needs"
     choices = (["wheels"] if has_wheels else []) + [_where(carrying, tables)]
-    return Obstacle("cuda_from" if asked == "apt" else "device", clause, " or ".join(choices))
+    return Obstacle("cuda_from" if asked == "apt" else "device", clause, ", or ".join(choices))
 
 
 def _where(repositories: list[str], tables: Tables) -> str:
     names = [row.name for row in tables.platforms.values() if row.repository in repositories]
-    return f"a host with {', '.join(names)}" if names else "another release"
+    return f"a host with {either(names)}" if names else "another release"
 
 
 def _first_with_wheels(tables: Tables, python: str) -> str | None:

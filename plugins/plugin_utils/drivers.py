@@ -13,6 +13,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import B
 
 # A branch that is cared for longest is the one a server should have.
 _KINDS = ("long", "production", "legacy", "feature")
+_AFTER_REBOOT = "the same after a reboot of the host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ def plan(
     wanted = asked if asked not in (None, "auto") else None
     if installed and loaded and installed != loaded:
         clause = f"the driver in use, {loaded}, is not the installed one, {installed}"
-        return Obstacle("device", clause, "the same after a reboot of the host")
+        return Obstacle("device", clause, _AFTER_REBOOT, passing=True)
     present = loaded or installed
     if present and versions.at_least(present, needed) and wanted in (None, branch_of(present)):
         if loaded is None:
             clause = f"the installed driver {installed} is not loaded"
-            return Obstacle("device", clause, "the same after a reboot of the host")
+            return Obstacle("device", clause, _AFTER_REBOOT, passing=True)
         return Driver(needed, branch_of(present))
     have = f"the driver {present} is older than {needed}" if present else "there is no NVIDIA driver"
     if wanted and present and versions.at_least(present, needed):

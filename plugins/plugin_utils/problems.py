@@ -29,6 +29,7 @@ class Obstacle:
     about: str
     clause: str
     accepted: str
+    passing: bool = False  # the host is about to change, and nothing should be decided by what it is now
 
 
 def problem(about: str, given: object, why: str, accepted: str) -> Problem:
@@ -43,15 +44,16 @@ def show(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return _short(repr(value))
+        return one_line(repr(value))
     if isinstance(value, str):
-        return f"'{_short(value)}'"
+        return f"'{one_line(value)}'"
     if isinstance(value, Mapping):
         return "a mapping"
     return "a list" if isinstance(value, (list, tuple)) else "neither text nor number"
 
 
-def _short(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text of anybody's as part of a sentence: printable, without line breaks, not too long."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST * 4]).split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 

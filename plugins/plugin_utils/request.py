@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, problem
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, one_line, problem
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Tables
 
 # What a method needs to be built: it is offered as soon as its roles are.
@@ -69,8 +69,8 @@ _DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "repor
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
 
-_YES = frozenset({"true", "yes", "on", "1"})
-_NO = frozenset({"false", "no", "off", "0"})
+_YES = ("true", "yes", "on", "1")
+_NO = ("false", "no", "off", "0")
 _RELEASE = re.compile(r"\d+(\.\d+){1,3}((a|b|rc)\d+)?(\.post\d+)?")
 _QUOTE = "the version in quotes, as YAML reads a bare one as a number"
 
@@ -105,10 +105,10 @@ def misspelt(names: Iterable[object]) -> list[Problem]:
     found: list[Problem] = []
     for name in sorted({str(name) for name in names if isinstance(name, str) and name.startswith(PREFIX)}):
         if name not in KNOWN_NAMES:
-            near = get_close_matches(name, OPTIONS, n=1, cutoff=0.6)
-            accepted = near[0] if near else "the names in docs/variables.md"
-            message = f"{name} is set, but no variable has that name"
-            found.append({"about": name[len(PREFIX) :], "message": message, "accepted": accepted})
+            near = get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in OPTIONS], n=1, cutoff=0.6)
+            accepted = PREFIX + near[0] if near else "the names in docs/variables.md"
+            message = f"{one_line(name)} is set, but no variable has that name"
+            found.append({"about": one_line(name[len(PREFIX) :]), "message": message, "accepted": accepted})
     return found
 
 

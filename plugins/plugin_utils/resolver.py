@@ -22,7 +22,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables as compatibility
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context, attempt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, problem
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, Problem, problem
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import IMPLEMENTED_ROLES, METHODS, Request
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables
@@ -139,6 +139,7 @@ def _choose(candidates: list[Release], context: Context, plan: Plan) -> None:
         tried = attempt(release, context)
         if not tried.obstacles:
             _fill(plan, tried, context)
+            plan["problems"].extend(_told(tried.standing, context))
             if failed:
                 plan["notes"].insert(0, _why_older(failed[0], tried, context))
             return
@@ -168,14 +169,20 @@ def _explain(failed: list[Attempt], context: Context) -> list[Problem]:
     asked = context.asked
     teller = next((tried for tried in failed if asked.python in tried.release.pythons), failed[0])
     several = len(failed) > 1
-    other = _other_release(context)
+    return _told(teller.obstacles, context, several, _other_release(context))
+
+
+def _told(
+    obstacles: Iterable[Obstacle], context: Context, several: bool = False, other: str | None = None
+) -> list[Problem]:
+    """Obstacles as problems with what was asked."""
     problems = []
-    for obstacle in teller.obstacles:
+    for obstacle in obstacles:
         why, accepted = f"but {obstacle.clause}", obstacle.accepted
         if obstacle.about == "version":
             why = f"but no release of it can be had: {obstacle.clause}" if several else why
             accepted = f"tensorflow_version: {other}, or {accepted}" if other else accepted
-        problems.append(problem(obstacle.about, getattr(asked, obstacle.about), why, accepted))
+        problems.append(problem(obstacle.about, getattr(context.asked, obstacle.about), why, accepted))
     return problems
 
 
@@ -321,8 +328,9 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
         origin = "the distribution's packages" if python.provider == "system" else python.provider
         notes.append(f"Python {python.version} is installed from {origin}.")
     elif python and asked.python == "auto" and asked.method != "native":
-        newer = [one for one in context.pythons if versions.order(one.version) > versions.order(python.version)]
-        first = context.pythons[0] if context.pythons else None
+        there = [one for one in context.pythons if one.path]
+        newer = [one for one in there if versions.order(one.version) > versions.order(python.version)]
+        first = there[0]
         if first in newer:
             name = tried.release.version
             notes.append(f"Python {python.version} is used: TensorFlow {name} has no wheel for {first.version}.")

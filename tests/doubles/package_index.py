@@ -116,6 +116,7 @@ class PackageIndex:
 class _Handler(BaseHTTPRequestHandler):
     index: PackageIndex
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the client's acknowledgement
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class names it so
         pass

@@ -6,4 +6,15 @@
 from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, pristine, reconnect, up
 from tests.hosts.keys import ssh_arguments
 
-__all__ = ["Host", "Platform", "cut_off", "differences", "down", "inside", "pristine", "reconnect", "ssh_arguments", "up"]
+__all__ = [
+    "Host",
+    "Platform",
+    "cut_off",
+    "differences",
+    "down",
+    "inside",
+    "pristine",
+    "reconnect",
+    "ssh_arguments",
+    "up",
+]

@@ -21,8 +21,7 @@ def test_requirements_of_all_packages_are_met(alice: Login) -> None:
 
 
 def test_the_distribution_is_untouched(root: Login) -> None:
-    packages = root.check_output("dpkg-query --show --showformat '${Package} ' 'python3*' 'libpython3*'")
-    assert root.check_output(f"dpkg --verify {packages}") == ""
+    assert root.check_output("dpkg --verify") == ""
 
 
 def test_python_is_still_marked_as_externally_managed(root: Login) -> None:

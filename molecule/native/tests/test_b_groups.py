@@ -31,7 +31,7 @@ def test_a_group_has_nothing_of_the_others(machine: Host, alice: Login) -> None:
 @pytest.mark.parametrize("machine", ["workstation"], indirect=True)
 def test_the_environment_belongs_to_root(machine: Host, login: Callable[[str], Login]) -> None:
     admin = login("admin")
-    assert admin.check_output("stat --format %%U /srv/tf/ /srv/.tensorwright").split() == ["root", "root"]
+    assert admin.check_output("stat --format %U /srv/tf/ /srv/.tensorwright").split() == ["root", "root"]
     assert admin.run("touch /srv/tf/mine").rc != 0
 
 

@@ -34,16 +34,23 @@ REFUSALS = {
         "tensorflow_version", "2.21.0", "2.20", machine="debian11"
     ),
     "misspelled value": Refusal("tensorflow_method", "vitualenv", "virtualenv"),
-    "misspelled name": Refusal("tensorflow_verison", "2.20.0", "tensorflow_version"),
-    "path under a file": Refusal("tensorflow_path", "/etc/hostname/tensorflow", "/etc/hostname"),
+    "misspelled name": Refusal(
+        "tensorflow_verison", "no variable has that name", "tensorflow_version", {"tensorflow_verison": "2.20.0"}
+    ),
+    "path under a file": Refusal("tensorflow_path", "/etc/hostname/tensorflow", "~/tensorflow"),
     "path that the run may not write": Refusal(
         "tensorflow_path",
         "/opt/mine/tensorflow",
-        "alice",
-        {"tensorflow_path": "/opt/mine/tensorflow", "ansible_user": "alice", "ansible_become": False},
+        "~/tensorflow",
+        {
+            "tensorflow_path": "/opt/mine/tensorflow",
+            "ansible_user": "alice",
+            "ansible_become": False,
+            "ca_certificates_files": [],  # these need root as well
+        },
     ),
-    "too little free space": Refusal("tensorflow_path", "/small/tensorflow", "MB"),
-    "architecture without wheels": Refusal("architecture", "i686", "x86_64", {"ansible_port": I686_PORT}),
+    "too little free space": Refusal("tensorflow_path", "/small/tensorflow", "at least"),
+    "architecture without wheels": Refusal("tensorflow_version", "i686", "x86_64", {"ansible_port": I686_PORT}),
 }
 
 

@@ -106,7 +106,7 @@ def test_a_cache_on_another_file_system_costs_time_not_the_release(
 
     first, second = install(store, "one"), install(store, "two")
     compile_release(store, first)
-    monkeypatch.setattr(bytecode.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     assert compile_release(store, second) == {"linked": 0, "compiled": 2}
     assert compiled(second / "package" / "part.py").exists()
 

@@ -21,13 +21,13 @@ OUTPUTS = {
     "proxy needs a login": [
         "cause: HTTP status client error (407 Proxy Authentication Required) for url (http://index.example/simple/demo/)",
         "cause: tunnel error: proxy authorization required",
+        "Could not fetch URL http://x/simple/demo/: 407 Client Error: Proxy Authentication Required for url: http://x - skipping",
         "<urlopen error Tunnel connection failed: 407 Proxy Authentication Required>",
         "cannot fetch uv.whl from http://index.example/simple: HTTP Error 407: Proxy Authentication Required",
     ],
     "access denied": [
-        "error: No solution found when resolving dependencies\n  cause: Because demo was not found in the package registry\n\n"
-        "hint: An index (http://index.example/simple) returned a 403 Forbidden error. Check that the index URL is correct.",
-        "hint: An index URL (http://index.example/simple) returned a 401 Unauthorized error.",
+        "error: No solution found when resolving dependencies\n\nhint: An index (http://x) returned a 403 Forbidden error.",
+        "hint: An index URL (http://x) could not be queried due to a lack of valid authentication credentials (401 Unauthorized)",
         "cannot fetch uv.whl from http://index.example/simple: HTTP Error 401: Unauthorized",
         "ERROR: HTTP error 403 while getting x\n403 Client Error: Forbidden for url: https://index.example/x",
     ],
@@ -46,12 +46,13 @@ OUTPUTS = {
         "the package index http://index.example/simple does not offer uv-1.0.whl",
     ],
     "network broken": [
-        "error: Failed to download `demo==1.0`\n  cause: error decoding response body\n  cause: end of file before message length reached",
+        "error: Failed to download `demo`\n  cause: error decoding response body\n  cause: end of file before message length reached",
         "error: Request failed after 2 retries in 4.4s\n  cause: HTTP status server error (503 Service Unavailable) for url (x)",
         "cause: HTTP status client error (429 Too Many Requests) for url (http://index.example/simple/demo/)",
         "  cause: error sending request for url (http://index.example/simple/demo/)\n  cause: operation timed out",
         "  cause: tcp connect error\n  cause: Connection refused (os error 111)",
         "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(5 bytes read, 5 more expected)')",
+        "Could not fetch URL http://x/y/: connection error: (Caused by ResponseError('too many 503 error responses')) - skipping",
         "urllib3.exceptions.ReadTimeoutError: HTTPConnectionPool(host='x', port=80): Read timed out.",
         "http://index.example/x.whl: connection broken after 50 of 100 bytes",
     ],
@@ -85,6 +86,13 @@ def test_a_row_reads_as_one_sentence(row: diagnosis.Row) -> None:
         assert text == text.strip()
         assert text[-1] not in ".;"
         assert "\n" not in text
+
+
+def test_the_name_of_a_package_is_no_cause() -> None:
+    assert (
+        diagnosis.diagnose("Prepared 2 packages\n + async-timeout==5.0.1\n + requests-timeout==1.0\nerror: strange")
+        is None
+    )
 
 
 def test_what_no_row_knows_is_shown_by_its_last_words() -> None:

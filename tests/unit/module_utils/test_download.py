@@ -6,6 +6,7 @@ import http.server
 import resource
 import socketserver
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ PIN = {"file": WHEEL.file, "sha256": WHEEL.sha256}
 def naps(monkeypatch: pytest.MonkeyPatch, no_settings: None) -> list[float]:
     """How long the code under test would have slept."""
     naps: list[float] = []
-    monkeypatch.setattr(download.time, "sleep", naps.append)
+    monkeypatch.setattr(time, "sleep", naps.append)
     return naps
 
 

@@ -104,21 +104,11 @@ def test_bounds_are_taken_over(requires: str, bounds: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "six",
-        "six ; python_version<'3'",
-        "x @ https://index.example/x.whl",
-        "x>=dev tools",
-        "x (>=1.0",
-        "",
-        "x>",
-        "@x>=1",
-    ][:-3],
+    ["six", "six ; python_version<'3'", "x @ https://index.example/x.whl", "x>=1 tools", "x>=dev", "x>", "@x>=1", ""],
 )
 def test_what_bounds_nothing_or_is_malformed_is_left_out(line: str) -> None:
     """One line that the installer cannot read would make it refuse all."""
-    found = native.constraints([line])
-    assert found in ([], ["x>=1.0"])
+    assert native.constraints([line]) == []
 
 
 # -- the .pth file ----------------------------------------------------------------------------------------------------

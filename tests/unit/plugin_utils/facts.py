@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions, wheelurl
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables
 
 from script import package_index, refresh_tables
@@ -35,7 +36,7 @@ def wrong(raw: Raw) -> Iterator[str]:
     """Everything that is wrong with tables, as plain data."""
     try:
         parsed = tables.parse(raw)
-    except tables.TablesError as error:
+    except TablesError as error:
         yield str(error)
         return
     for check in CHECKS:
@@ -90,7 +91,11 @@ def _rows_of(value: Any, place: str) -> Iterator[tuple[str, Raw]]:
 
 
 def releases_are_those_of_the_index(_: Raw, ours: Tables) -> Iterator[str]:
-    yield from refresh_tables.differences(frozen("index"), ours)
+    dates = [ours.nightly.date, *(release.date for release in ours.releases.values())]
+    unreadable = [date for date in dates if not re.fullmatch(r"\d{4}-[01]\d-[0-3]\d", date or "")]
+    yield from (f"{date!r} is not a date" for date in unreadable)
+    if not unreadable:
+        yield from refresh_tables.differences(frozen("index"), ours)
 
 
 def channels(_: Raw, ours: Tables) -> Iterator[str]:
@@ -99,9 +104,12 @@ def channels(_: Raw, ours: Tables) -> Iterator[str]:
             f"{release.version}.channel", release.channel, "prerelease" if "rc" in release.version else "stable"
         )
         yield from equal(f"{release.version}.series", release.series, versions.series(release.version))
+    yield from equal("nightly.version", ours.nightly.version, frozen("index")["tf-nightly"]["version"])
     yield from equal("nightly.channel", ours.nightly.channel, "nightly")
     yield from equal("nightly.date", ours.nightly.date, frozen("index")["tf-nightly"]["uploaded"])
-    yield from equal("nightly.date", (ours.nightly.date or "").replace("-", ""), ours.nightly.version.partition("dev")[2])
+    yield from equal(
+        "nightly.date", (ours.nightly.date or "").replace("-", ""), ours.nightly.version.partition("dev")[2]
+    )
     yield from equal(
         "nightly.requires_python", ours.nightly.requires_python, frozen("index")["tf-nightly"]["requires_python"]
     )
@@ -191,9 +199,7 @@ def compute_capabilities(_: Raw, ours: Tables) -> Iterator[str]:
             yield from equal("2.22.sm", series.machine_code, ())
             yield from equal("2.22.ptx", series.ptx, None)
             continue
-        known = max(
-            (name for name in looks if versions.order(name) <= versions.order(series.name)), key=versions.order
-        )
+        known = max((name for name in looks if versions.order(name) <= versions.order(series.name)), key=versions.order)
         codes = looks[known].split()
         machine = tuple(_dotted(code) for code in codes if code.startswith("sm_"))
         ptx = max((_dotted(code) for code in codes if code.startswith("compute_")), key=versions.order)
@@ -339,19 +345,32 @@ def constraints(_: Raw, ours: Tables) -> Iterator[str]:
     """Every release on every Python has the pins that installing it showed to be needed, and no others."""
     for release in (*ours.newest_first, ours.nightly):
         for python in release.pythons:
-            found = []
+            found: list[str] = []
             for row in ours.constraints:
                 if versions.within(release.version, row.releases) and versions.within(python, row.python):
-                    found.extend(pin if row.cuda is None else f"{row.cuda}:{row.below_capability}:{pin}" for pin in row.pins)
-            yield from equal(f"constraints of {release.version} on {python}", sorted(found), sorted(pins(release.version, python)))
+                    found.extend(
+                        pin if row.cuda is None else f"{row.cuda}:{row.below_capability}:{pin}" for pin in row.pins
+                    )
+            yield from equal(
+                f"constraints of {release.version} on {python}", sorted(found), sorted(pins(release.version, python))
+            )
 
 
 def pins(release: str, python: str) -> Iterator[str]:
     """The rules that installing found, written down once more."""
+    if versions.within(release, ">=1.6,<1.15"):
+        yield "gast==0.2.2"
+    unbound = any(versions.within(release, span) for span in (">=1.11,<1.15.5", ">=2.0,<2.0.4", ">=2.1,<2.1.3"))
+    if unbound and versions.at_least(python, "3.6"):
+        yield "h5py<3"
+    if release in ("2.6.0", "2.6.1"):
+        yield from ("keras<2.7", "tensorboard<2.7", "tensorflow-estimator<2.7")
     modern = versions.order(python) >= versions.order("3.7")
     mended = {"2.6": "2.6.5", "2.7": "2.7.3", "2.8": "2.8.2", "2.9": "2.9.1"}
     minor = versions.series(release)
-    if modern and (versions.within(release, "<2.6") or (minor in mended and not versions.at_least(release, mended[minor]))):
+    if modern and (
+        versions.within(release, "<2.6") or (minor in mended and not versions.at_least(release, mended[minor]))
+    ):
         yield "protobuf<3.21"
     if (versions.within(release, ">=2.7,<2.12") and versions.at_least(python, "3.9")) or release == "2.14.0":
         yield "numpy<2"
@@ -423,7 +442,9 @@ def cuda_packages(_: Raw, ours: Tables) -> Iterator[str]:
         if not old:
             rest.add(f"cuda-nvcc-{dashed}")
         found = of(version, ours)
-        yield from equal(f"packages of CUDA {version}", set(found), {f"cuda-command-line-tools-{dashed}", pinned, *rest})
+        yield from equal(
+            f"packages of CUDA {version}", set(found), {f"cuda-command-line-tools-{dashed}", pinned, *rest}
+        )
         yield from equal(f"packages of CUDA {version} without repeats", len(found), len(set(found)))
 
 
@@ -432,7 +453,7 @@ def driver_branches(_: Raw, ours: Tables) -> Iterator[str]:
     archive = sources["ubuntu_archive"]
     kinds = {"LTSB": "long", "PB": "production", "NFB": "feature"}
     named = {"550": "production", "590": "feature", "470": "legacy"}
-    last = {"470": "3.0", **{name: "5.0" for name in ("535", "550", "570", "580")}}
+    last = {"470": "3.0", **dict.fromkeys(("535", "550", "570", "580"), "5.0")}
     # The newest capability of the CUDA that came with a branch.
     newest = {"470": "11.4", "535": "12.2", "550": "12.4", "570": "12.8"}
     yield from equal("drivers", set(ours.drivers), {"470", "535", "550", "570", "580", "590", "595", "610"})
@@ -496,12 +517,8 @@ def chips(_: Raw, ours: Tables) -> Iterator[str]:
     """Every device id of the PCI database is in its chip's ranges and no other's, and each range ends in real ids."""
     real = {chip: [int(word, 16) for word in ids.split()] for chip, ids in frozen("sources")["pci_ids"].items()}
     yield from equal("chips", {chip.name for chip in ours.chips}, set(real))
-    products = {
-        capability: architecture
-        for capability, architecture in (
-            (cc, kind.split(" ")[0]) for kind, row in frozen("sources")["architectures"].items() for cc in row["cc"].split()
-        )
-    }
+    kinds = frozen("sources")["architectures"].items()
+    products = {capability: kind.split(" ")[0] for kind, row in kinds for capability in row["cc"].split()}
     for chip in ours.chips:
         covered = {number for low, high in chip.ids for number in range(low, high + 1)}
         yield from (f"chips.{chip.name} lacks {one:04x}" for one in real[chip.name] if one not in covered)
@@ -510,7 +527,8 @@ def chips(_: Raw, ours: Tables) -> Iterator[str]:
         for other, ids in real.items():
             if other != chip.name:
                 yield from (f"chips.{chip.name} has {one:04x} of {other}" for one in ids if one in covered)
-        yield from equal(f"chips.{chip.name}.capability", chip.capability, CHIPS[chip.name[:2]].get(chip.name, CHIPS[chip.name[:2]][""]))
+        family = CHIPS[chip.name[:2]]
+        yield from equal(f"chips.{chip.name}.capability", chip.capability, family.get(chip.name, family[""]))
         architecture = products.get(chip.capability, "Blackwell")
         yield from equal(f"chips.{chip.name}.architecture", chip.architecture, architecture)
 
@@ -545,7 +563,13 @@ def products(raw: Raw, ours: Tables) -> Iterator[str]:
 # --- platforms and installers ----------------------------------------------------------------------------------------
 
 # What the archives carry beside the default; ansible-core's own last release for the Python that is there.
-MORE_PYTHONS = {"Ubuntu 20.04": "3.9 2.7", "Ubuntu 18.04": "3.7 3.8 2.7", "Ubuntu 16.04": "2.7", "Debian 11": "2.7", "Debian 10": "2.7"}
+MORE_PYTHONS = {
+    "Ubuntu 20.04": "3.9 2.7",
+    "Ubuntu 18.04": "3.7 3.8 2.7",
+    "Ubuntu 16.04": "2.7",
+    "Debian 11": "2.7",
+    "Debian 10": "2.7",
+}
 LAST_ANSIBLE = {"Ubuntu 20.04": "2.19", "Ubuntu 18.04": "2.16", "Ubuntu 16.04": "2.16", "Debian 10": "2.17"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import TablesError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
 
 from script import mutate_tables
 from tests.unit.plugin_utils import facts
@@ -79,7 +79,7 @@ def test_no_rows_change_nothing() -> None:
 
 def broken() -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows that cannot be read, each with what is said of them."""
-    release = {"tensorflow": {"releases": {"2.21.0": {}}}}
+    release: dict[str, Any] = {"tensorflow": {"releases": {"2.21.0": {}}}}
 
     def at(**values: Any) -> dict[str, Any]:
         rows: dict[str, Any] = copy.deepcopy(release)
@@ -90,7 +90,10 @@ def broken() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "tensorflow is not a mapping", {"tensorflow": []}
     yield "tensorflow.releases is not a mapping of rows", {"tensorflow": {"releases": ["2.21.0"]}}
     yield "with texts for names (quote numbers)", {"tensorflow": {"releases": {2.21: {}}}}
-    yield "releases.2.99.0.series is '2.99', which no row has for its name", {"tensorflow": {"releases": {"2.99.0": {}}}}
+    yield (
+        "releases.2.99.0.series is '2.99', which no row has for its name",
+        {"tensorflow": {"releases": {"2.99.0": {}}}},
+    )
     yield "tensorflow.releases.2.21.0.chanel is not a name that this table knows", at(chanel="stable")
     yield "tensorflow.releases.2.21.0.channel is 'beta', not one of stable, prerelease, nightly", at(channel="beta")
     yield "tensorflow.releases.2.21.0.date is not a text (quote it)", at(date=2026)
@@ -106,7 +109,10 @@ def broken() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "series.2.21.cuda is '99.0', which no row has", {"tensorflow": {"series": {"2.21": {"cuda": "99.0"}}}}
     yield "nvidia.drivers.new: the name of a driver branch is a number", {"nvidia": {"drivers": {"new": {}}}}
     yield "gpus.chips.GH100.ids: 'zz' is not a device id", {"gpus": {"chips": {"GH100": {"ids": "zz"}}}}
-    yield "providers.conda.implemented is not true or false", {"python": {"providers": {"conda": {"implemented": "yes"}}}}
+    yield (
+        "providers.conda.implemented is not true or false",
+        {"python": {"providers": {"conda": {"implemented": "yes"}}}},
+    )
     yield "the rows are not plain data", {"tensorflow": {"releases": {"2.21.0": {"date": object()}}}}
 
 

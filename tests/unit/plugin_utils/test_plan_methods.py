@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Methods, those that are built and those that are not."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import ALL_ROLES
+
+from tests.unit.plugin_utils.cases import A100, GOOD, debian, planned, refusals, ubuntu
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence_"),
+    [
+        (
+            "vitualenv",
+            "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native (the nearest is virtualenv).",
+        ),
+        ("docker", "tensorflow_method is 'docker', which is not built yet; accepted: virtualenv, native."),
+        ("conda", "tensorflow_method is 'conda', which is not built yet; accepted: virtualenv, native."),
+        ("source", "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native."),
+        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native."),
+    ],
+)
+def test_methods_that_are_not_there(method: object, sentence_: str) -> None:
+    assert refusals({"method": method}, debian()) == [sentence_]
+
+
+def test_native_needs_root() -> None:
+    assert refusals({"method": "native"}, debian(become=False)) == [
+        (
+            "tensorflow_method is 'native', which needs root, and this run may not become root; accepted: virtualenv, or a run that "
+            "may become root."
+        )
+    ]
+    assert planned({"method": "native"}, debian())["path"]["become"] is True
+
+
+def test_docker_once_it_is_built() -> None:
+    plan = planned({"method": "docker", "python": "2.7"}, ubuntu("26.04"), implemented=ALL_ROLES)
+    assert plan["image"] == {"name": "tensorflow/tensorflow", "tag": "2.21.0"}
+    assert plan["python"]["version"] is None
+    assert plan["cuda"]["from"] == "none"
+    gpus = debian(gpus=[A100], driver=GOOD)
+    plan = planned({"method": "docker", "device": "gpu"}, gpus, implemented=ALL_ROLES)
+    assert plan["image"]["tag"] == "2.17.1-gpu"
+    assert plan["cuda"]["from"] == "image"
+    assert plan["roles"] == ["nvidia_docker", "docker", "tensorflow_docker"]
+    assert (
+        planned({"method": "docker", "version": "1.12.0"}, debian(), implemented=ALL_ROLES)["image"]["tag"]
+        == "1.12.0-py3"
+    )
+    plan = planned({"method": "docker", "version": "1.12.0", "python": "2.7"}, debian(), implemented=ALL_ROLES)
+    assert plan["image"]["tag"] == "1.12.0"
+    assert refusals({"method": "docker", "device": "gpu", "version": "2.21.0"}, gpus, implemented=ALL_ROLES) == [
+        (
+            "tensorflow_device is 'gpu', but the GPU image of TensorFlow 2.21.0 lacks the cuDNN that it needs; accepted: cpu, "
+            "tensorflow_method: virtualenv, or tensorflow_version: 2.17.1."
+        )
+    ]
+    assert refusals({"method": "docker"}, debian(architecture="aarch64"), implemented=ALL_ROLES) == [
+        (
+            "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no image for aarch64; accepted: "
+            "a host with x86_64."
+        )
+    ]
+
+
+def test_conda_brings_its_own_python() -> None:
+    plan = planned({"method": "conda"}, ubuntu("26.04", become=False), implemented=ALL_ROLES)
+    assert plan["python"] == {"version": "3.13", "path": None, "provider": "conda"}
+
+
+def test_source_once_it_is_built() -> None:
+    plan = planned({"method": "source"}, debian(cpu_flags=[]), implemented=ALL_ROLES)
+    assert plan["build"] == {"bazel": "7.4.1", "compiler": "Clang 18.1.8"}
+    assert plan["constraints"] == []
+    assert refusals({"method": "source", "version": "2.22.0rc0"}, debian(), implemented=ALL_ROLES) == [
+        (
+            "tensorflow_version is '2.22.0rc0', but no tested build of TensorFlow 2.22.0rc0 from source is known; accepted: "
+            "tensorflow_version: 2.21.0, or a stable release."
+        )
+    ]
+    assert refusals({"method": "source"}, ubuntu("26.04"), implemented=ALL_ROLES) != []
