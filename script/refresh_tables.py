@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Release, Tables  # noqa: E402 (as above)
 
 from script import package_index  # noqa: E402 (as above)
 
@@ -90,7 +91,7 @@ def nightly() -> Facts:
     return found
 
 
-def tools(known: tables.Tables) -> Facts:
+def tools(known: Tables) -> Facts:
     """The installers that the tables name: which Pythons each pip is for, and the hashes of uv's files."""
     named = {f"pip-{version}-" for version in known.pip.values()}
     pip = {
@@ -131,7 +132,7 @@ def _add_sizes(found: Facts) -> None:
                 wheels["mb"] = max(wheels.get("mb", 0), round(sizes[file] / 1e6))
 
 
-def differences(found: Facts, known: tables.Tables) -> list[str]:
+def differences(found: Facts, known: Tables) -> list[str]:
     """What the index has and the table has not, and the other way round, one sentence each."""
     told = []
     for release in known.newest_first:
@@ -142,7 +143,7 @@ def differences(found: Facts, known: tables.Tables) -> list[str]:
     return told
 
 
-def lacking(found: Facts, known: tables.Tables) -> list[str]:
+def lacking(found: Facts, known: Tables) -> list[str]:
     """The releases that the index has and no row, one sentence each."""
     return [
         f"TensorFlow {name} is on the index, and no row has it; script/refresh-tables proposes one."
@@ -151,7 +152,7 @@ def lacking(found: Facts, known: tables.Tables) -> list[str]:
     ]
 
 
-def of_release(row: tables.Release, found: Facts, known: tables.Tables) -> list[str]:
+def of_release(row: Release, found: Facts, known: Tables) -> list[str]:
     """What the row of a release says otherwise than the index."""
     name = row.version
     listed = found["tensorflow"].get(name)
@@ -181,7 +182,7 @@ def of_release(row: tables.Release, found: Facts, known: tables.Tables) -> list[
     return told
 
 
-def of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
+def of_nightly(known: Tables, listed: Facts) -> list[str]:
     """What the row of the nightly build says otherwise than the index; it need not be the newest."""
     row = known.nightly
     told = []
@@ -201,7 +202,7 @@ def of_nightly(known: tables.Tables, listed: Facts) -> list[str]:
     return told
 
 
-def of_tools(known: tables.Tables, listed: Facts) -> list[str]:
+def of_tools(known: Tables, listed: Facts) -> list[str]:
     """What the rows of pip and uv say otherwise than the index; they need not be the newest."""
     told = []
     for python, version in known.pip.items():
@@ -223,7 +224,7 @@ def serves(python: str, required: str) -> bool:
     )
 
 
-def known_pins(row: tables.Release, known: tables.Tables) -> tuple[str, ...]:
+def known_pins(row: Release, known: Tables) -> tuple[str, ...]:
     return known.cuda_wheels[row.cuda_pins] if row.cuda_pins else ()
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "collections")]
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions  # noqa: E402 (the path is set above)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import (  # noqa: E402 (as above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import (  # noqa: E402 (as above)
     Release,
     Series,
     Tables,

@@ -22,8 +22,10 @@ MARK = "tensorwright-session "
 # In the place where the system's Python will look for it: behind its own local additions, before the distribution's packages.
 NATIVE = """
 import site, sys
-places = site.getsitepackages()[:1]
-sys.path.insert(sys.path.index(places[0]) + 1 if places and places[0] in sys.path else len(sys.path), {!r})
+places = site.getsitepackages()
+there = [sys.path.index(place) for place in places if place in sys.path]
+first = there[0] + 1 if places[0] in sys.path else min(there or [len(sys.path)])
+sys.path.insert(first, {!r})
 exec(sys.stdin.read())
 """
 SIGNALS = {

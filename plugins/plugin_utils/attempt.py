@@ -11,8 +11,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.gpuplan import 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both, either
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Build, Release, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Build, Release, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,18 @@ def _no_python(release: Release, usable: tuple[str, ...], context: Context) -> O
         only = f"Python {there[0]}, the only one" if len(there) == 1 else f"Python {both(there)}, the ones"
         kind = "that method native can use" if asked.method == "native" else "to be had on this host"
         clause = f"{name} has no wheel for {only} {kind}"
-    return Obstacle("version", clause, f"a host with Python {either(usable)}")
+    accepted = f"a host with Python {either(usable)}"
+    needing_none = [method for method in ("docker", "conda") if _brings_python(method, usable, context)]
+    if needing_none:
+        accepted = f"tensorflow_method: {either(needing_none)}, or {accepted}"
+    return Obstacle("version", clause, accepted)
+
+
+def _brings_python(method: str, usable: tuple[str, ...], context: Context) -> bool:
+    """Whether a method is built that needs no Python of the host."""
+    conda = context.tables.providers.get("conda")
+    fits = method == "docker" or bool(conda and set(conda.pythons) & set(usable))
+    return fits and context.implemented.issuperset(METHODS[method])
 
 
 def _device(tried: Attempt, context: Context) -> None:
@@ -131,6 +142,8 @@ def _device(tried: Attempt, context: Context) -> None:
         tried.gpu, tried.device = planned, "gpu"
         wheels = tried.release.wheels.get(context.host.architecture)
         tried.build = (wheels.build("gpu") if wheels else None) or tried.build
+        if asked.device == "auto":
+            tried.notes.append(f"The GPU is used: {planned.names}.")
         tried.notes.extend(planned.notes)
     elif asked.device == "gpu":
         tried.obstacles.append(planned)

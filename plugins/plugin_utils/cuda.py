@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, either
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Repository, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Release, Repository, Tables
 
 
 def source(release: Release, python: str, asked: str | None, host: Host, tables: Tables) -> str | Obstacle:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Branch, Cuda, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Branch, Cuda, Tables
 
 # A branch that is cared for longest is the one a server should have.
 _KINDS = ("long", "production", "legacy", "feature")

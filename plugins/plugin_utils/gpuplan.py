@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import cuda, drivers, gpus
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Repository, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Release, Repository, Tables
 
 
 @dataclass(slots=True)
@@ -17,6 +17,7 @@ class GpuPlan:
     """What a plan says about the GPU part."""
 
     source: str
+    names: str
     driver: drivers.Driver
     capabilities: list[str]
     cuda_packages: list[str] = field(default_factory=list)
@@ -36,7 +37,7 @@ def plan(
     usable = _usable(host, release, tables)
     if isinstance(usable, Obstacle):
         return usable
-    services, notes = usable
+    services, names, notes = usable
     series = tables.series[release.series]
     toolkit = tables.cuda[series.cuda]
     source = _source(asked, host, release, python, tables, implemented)
@@ -47,7 +48,7 @@ def plan(
     driver = drivers.plan(host, asked.driver_branch, needed, capabilities, tables, "nvidia_driver" in implemented)
     if isinstance(driver, Obstacle):
         return driver
-    planned = GpuPlan(source, driver, capabilities, notes=notes)
+    planned = GpuPlan(source, names, driver, capabilities, notes=notes)
     if source == "apt":
         planned.cuda_packages = cuda.packages(series.cuda, tables)
         planned.cudnn_packages = list(series.cudnn_apt)
@@ -63,27 +64,28 @@ def plan(
     return planned
 
 
-def _usable(host: Host, release: Release, tables: Tables) -> tuple[list[gpus.Service], list[str]] | Obstacle:
-    """The GPUs that the release has code for, and a note for each that it has not."""
+def _usable(host: Host, release: Release, tables: Tables) -> tuple[list[gpus.Service], str, list[str]] | Obstacle:
+    """The GPUs that the release has code for, what they are called, and a note for each that it has not."""
     wheels = release.wheels.get(host.architecture)
     build = wheels.build("gpu") if wheels else None
     if build is None:
         clause = f"TensorFlow {release.version} has no GPU build for {host.architecture}"
         return Obstacle("device", clause, "auto, cpu")
     if host.gpus is None:
-        return [], ["Nobody has looked which GPUs this host has."]
+        return [], "", ["Nobody has looked which GPUs this host has."]
     if not host.gpus:
         return Obstacle("device", "this host has no NVIDIA GPU", "auto, cpu")
     series = tables.series[release.series]
     judged = [(gpu, gpus.service(gpu, series, tables.cuda.get(series.cuda), tables)) for gpu in host.gpus]
     serving = [service for _, service in judged if service.served]
+    names = both(sorted({gpus.label(gpu) for gpu, service in judged if service.served}))
     refused = sorted({service.why_not for _, service in judged if not service.served})
     if not serving:
         return Obstacle("device", "; ".join(refused), _other_release(host, tables))
     notes = [f"One GPU is left out: {why}." for why in refused]
     if not series.machine_code:
         notes.append(f"The tables do not say which GPUs TensorFlow {release.version} carries code for.")
-    return serving, notes
+    return serving, names, notes
 
 
 def _other_release(host: Host, tables: Tables) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Gpu
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Cuda, Series, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Cuda, Series, Tables
 
 _NVIDIA = "10de:"
 

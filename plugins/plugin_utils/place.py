@@ -10,7 +10,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, problem
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Space
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Tables
 
 _IN_A_PATH = ("virtualenv", "native", "conda", "source")
 
@@ -50,15 +50,19 @@ def absolute(asked: Request, host: Host) -> str | None:
     return asked.path if asked.path and asked.path.startswith("/") else None
 
 
-def needed_mb(tried: Attempt, method: str | None, space: Space) -> int:
+def needed_mb(tried: Attempt, method: str | None, tables: Tables) -> int:
     """Disk that the environment takes, rounded up to what a person would write."""
+    space = tables.space
     if method == "docker":
         return space.image_gpu_mb if tried.device == "gpu" else space.image_mb
     if method == "source":
         return space.build_mb
-    wheel = tried.build.mb if tried.build else 0
-    cuda = space.cuda_wheels_mb if tried.gpu and tried.gpu.source == "wheels" else 0
-    return ceil((wheel * space.per_wheel_mb + space.base_mb + cuda) / 50) * 50
+    sizes = tables.series[tried.release.series].mb
+    if tried.gpu and tried.gpu.source == "wheels":
+        measured = sizes.cuda
+    else:
+        measured = sizes.gpu if tried.build and tried.build.device == "gpu" else sizes.cpu
+    return ceil(measured * space.headroom / 50) * 50
 
 
 def too_full(asked: Request, host: Host, needed: int) -> Problem | None:

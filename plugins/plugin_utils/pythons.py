@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Provider, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Provider, Tables
 
 _SYSTEM = "/usr/bin/"
 

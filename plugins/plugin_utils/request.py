@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, one_line, problem
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Tables
 
 # What a method needs to be built: it is offered as soon as its roles are.
 METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -279,7 +279,7 @@ def _method(implemented: frozenset[str]) -> Callable[[object], str]:
     return read
 
 
-def read(
+def read_request(
     given: Mapping[str, object], tables: Tables, implemented: frozenset[str] = IMPLEMENTED_ROLES
 ) -> tuple[Request, list[Problem]]:
     """The request as it was meant, and a problem for every value that is not accepted."""

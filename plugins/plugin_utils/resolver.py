@@ -9,23 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
-    hostfacts,
-    place,
-    pythons,
-    versions,
-    wheelurl,
-)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
-    request as requests,
-)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables as compatibility
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import hostfacts, place, pythons, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context, attempt
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.fill import fill
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, Problem, problem
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import IMPLEMENTED_ROLES, METHODS, Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import (
+    IMPLEMENTED_ROLES,
+    METHODS,
+    Request,
+    misspelt,
+    read_request,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Release, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import load, override
 
 
 def resolve(
@@ -42,10 +40,10 @@ def resolve(
     """
     given = request if isinstance(request, Mapping) else {}
     base, refused = _tables(given, tables)
-    asked, problems = requests.read(given, base, implemented)
+    asked, problems = read_request(given, base, implemented)
     facts = hostfacts.read(host if isinstance(host, Mapping) else {})
     plan = blank()
-    plan["problems"] = [*requests.misspelt(names), *refused, *problems, *_clashes(asked, implemented)]
+    plan["problems"] = [*misspelt(names), *refused, *problems, *_clashes(asked, implemented)]
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
@@ -60,12 +58,12 @@ def resolve(
 
 def _tables(given: Mapping[str, Any], tables: Tables | None) -> tuple[Tables, list[Problem]]:
     """The tables with the site's rows over them; without them where they cannot be read."""
-    base = tables or compatibility.load()
+    base = tables or load()
     rows = given.get("overrides")
     if not isinstance(rows, Mapping) or not rows:
         return base, []
     try:
-        return compatibility.override(rows), []
+        return override(rows), []
     except TablesError as error:
         accepted = "rows of the shape that compatibility/ has, by table: {tensorflow: {releases: {…}}}"
         return base, [problem("overrides", rows, f"and {error}", accepted)]
@@ -138,7 +136,7 @@ def _choose(candidates: list[Release], context: Context, plan: Plan) -> None:
     for release in _distinct(candidates, context):
         tried = attempt(release, context)
         if not tried.obstacles:
-            _fill(plan, tried, context)
+            fill(plan, tried, context)
             plan["problems"].extend(_told(tried.standing, context))
             if failed:
                 plan["notes"].insert(0, _why_older(failed[0], tried, context))
@@ -197,160 +195,3 @@ def _other_release(context: Context) -> str | None:
         if release.version != asked.version and not attempt(release, context).obstacles:
             return release.version
     return None
-
-
-def _fill(plan: Plan, tried: Attempt, context: Context) -> None:
-    """Write a release that can be had into the plan."""
-    asked, host, tables = context.asked, context.host, context.tables
-    release, series = tried.release, tables.series[tried.release.series]
-    package = tried.build.package if tried.build else "tensorflow"
-    plan["device"] = tried.device
-    plan["tensorflow"] = {
-        "version": release.version,
-        "package": package,
-        "requirement": _requirement(tried, package, asked.wheel_url),
-        "channel": release.channel,
-        "wheel_url": asked.wheel_url or None,
-        "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
-    }
-    if tried.python:
-        plan["python"] = {
-            "version": tried.python.version,
-            "path": tried.python.path,
-            "provider": tried.python.provider,
-        }
-        _installer(plan, tried.python.version, context)
-    roles = list(METHODS[asked.method]) if asked.method else []
-    if tried.gpu:
-        _fill_gpu(plan, tried, context)
-        roles = [*tried.gpu.roles, *roles]
-    plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
-    if asked.method == "docker":
-        plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"
-        plan["image"] = _image(tried, context)
-    if asked.method == "source" and series.build:
-        plan["build"] = {"bazel": series.build.bazel, "compiler": series.build.compiler}
-    if asked.method not in ("docker", "source"):
-        plan["constraints"] = _constraints(tried, context)
-    plan["space"] = {"needed_mb": place.needed_mb(tried, asked.method, tables.space)}
-    plan["notes"].extend([*_choices(tried, context), *tried.notes])
-    if not _is_there(plan, host.sealed):
-        full = place.too_full(asked, host, plan["space"]["needed_mb"])
-        plan["problems"].extend([full] if full else [])
-
-
-def _needs_python(tried: Attempt, context: Context) -> bool:
-    """Whether role python has anything to do: users of a shared host get the tools; alone, an interpreter that is there will do."""
-    missing = tried.python is not None and tried.python.path is None
-    return missing or (context.host.become and (context.host.shared or context.asked.method == "native"))
-
-
-def _requirement(tried: Attempt, package: str, wheel_url: str | None) -> str:
-    extra = "[and-cuda]" if tried.gpu and tried.gpu.source == "wheels" else ""
-    if wheel_url:
-        return f"{package}{extra} @ {wheel_url}"
-    return f"{package}{extra}=={tried.release.version}"
-
-
-def _installer(plan: Plan, python: str, context: Context) -> None:
-    tables = context.tables
-    pip = tables.pip.get(python)
-    uv = tables.uv
-    wheel = uv.wheels.get(context.host.architecture)
-    if wheel and versions.at_least(python, uv.floor):
-        plan["installer"] = {
-            "name": "uv",
-            "version": uv.version,
-            "file": wheel.file,
-            "sha256": wheel.sha256,
-            "pip": pip,
-        }
-    else:
-        plan["installer"] = {"name": "pip", "version": pip, "file": None, "sha256": None, "pip": pip}
-
-
-def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
-    gpu = tried.gpu
-    if gpu is None:
-        return
-    series = context.tables.series[tried.release.series]
-    toolkit = context.tables.cuda[series.cuda]
-    plan["cuda"] = {
-        "from": gpu.source,
-        "version": series.cuda,
-        "packages": gpu.cuda_packages,
-        "libraries": [toolkit.library],
-    }
-    plan["cudnn"] = {"version": series.cudnn, "packages": gpu.cudnn_packages}
-    plan["nccl"] = {"version": series.nccl.version, "packages": gpu.nccl_packages}
-    plan["tensorrt"] = {"version": gpu.tensorrt_version, "packages": gpu.tensorrt_packages}
-    plan["driver"] = {
-        "minimum": gpu.driver.minimum,
-        "branch": gpu.driver.branch,
-        "packages": list(gpu.driver.packages),
-    }
-    if gpu.repository:
-        key = context.tables.keys[gpu.repository.key].fingerprint
-        plan["repository"] = {"distro": gpu.repository.name, "architecture": context.host.architecture, "key": key}
-
-
-def _image(tried: Attempt, context: Context) -> Any:
-    images = context.tables.images[context.tables.series[tried.release.series].images]
-    tag = "X-gpu" if tried.device == "gpu" else "X"
-    if f"{tag}-py3" in images.tags and context.asked.python != "2.7":
-        tag = f"{tag}-py3"
-    return {"name": images.repository, "tag": tag.replace("X", tried.release.version)}
-
-
-def _constraints(tried: Attempt, context: Context) -> list[str]:
-    """The pins that keep later uploads of the release's dependencies away."""
-    python = tried.python.version if tried.python else ""
-    pins: list[str] = []
-    for row in context.tables.constraints:
-        if not versions.within(tried.release.version, row.releases) or not versions.within(python, row.python):
-            continue
-        if row.cuda and (tried.gpu is None or tried.gpu.source != row.cuda):
-            continue
-        lowest = row.below_capability
-        if lowest and not (
-            tried.gpu and any(versions.order(one) < versions.order(lowest) for one in tried.gpu.capabilities)
-        ):
-            continue
-        pins.extend(pin for pin in row.pins if pin not in pins)
-    return pins
-
-
-def _choices(tried: Attempt, context: Context) -> list[str]:
-    """What was chosen in the user's name."""
-    notes = []
-    python, asked = tried.python, context.asked
-    if python and python.path is None:
-        origin = "the distribution's packages" if python.provider == "system" else python.provider
-        notes.append(f"Python {python.version} is installed from {origin}.")
-    elif python and asked.python == "auto" and asked.method != "native":
-        there = [one for one in context.pythons if one.path]
-        newer = [one for one in there if versions.order(one.version) > versions.order(python.version)]
-        first = there[0]
-        if first in newer:
-            name = tried.release.version
-            notes.append(f"Python {python.version} is used: TensorFlow {name} has no wheel for {first.version}.")
-        elif newer:
-            newest = max(newer, key=lambda one: versions.order(one.version))
-            notes.append(
-                f"The system's Python {python.version} is used, not the newer {newest.version} that this host has as well."
-            )
-    if tried.release.channel == "nightly":
-        notes.append(f"The nightly build is {tried.release.version}, the newest that the tables know.")
-    return notes
-
-
-def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
-    """Whether the environment in use was made from this plan, so that no space is needed for another."""
-    requirements, python = sealed.get("requirements"), sealed.get("python")
-    return (
-        isinstance(requirements, (list, tuple))
-        and isinstance(python, (list, tuple))
-        and plan["tensorflow"]["requirement"] in requirements
-        and plan["python"]["version"] in python
-        and sealed.get("constraints") == sorted(plan["constraints"])
-    )

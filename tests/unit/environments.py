@@ -80,6 +80,37 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@contextlib.contextmanager
+def running(*command: str | Path, cwd: Path | bytes | None = None, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Keep a process running until the end of the block, whatever happens in it."""
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **variables},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def hear(process: subprocess.Popen[str]) -> str:
+    """Wait for a line that a process prints."""
+    assert process.stdout
+    return process.stdout.readline().rstrip("\n")
+
+
+def tell(process: subprocess.Popen[str]) -> None:
+    """Let a process go on that waits for a line."""
+    assert process.stdin
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
 def is_running(pid: int) -> bool:
     """Tell whether a process runs (a dead one that nobody has waited for does not)."""
     try:
@@ -179,19 +210,3 @@ class Site:
         """Run a line of Python in the environment, through its link, and return what it prints."""
         command = [str(python or self.path / "bin" / "python"), "-c", program, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    @contextlib.contextmanager
-    def process(self, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Keep a process running that answers on its standard output to lines on its standard input."""
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.communicate()

@@ -72,7 +72,7 @@ def test_the_probe_finds_another_tensorflow_without_importing_it(python: Path, l
 
 
 def test_the_probe_writes_nothing(python: Path, local: Path) -> None:
-    (local / "tensorflow.py").write_text("")
+    (local / "sitecustomize.py").write_text("")  # every start imports it
     before = snapshot(python.parent.parent)
     native.probe(str(python))
     assert snapshot(python.parent.parent) == before

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import release_pin, releases
 
-from tests.unit.environments import PYTHON
+from tests.unit.environments import PYTHON, hear, running, tell
 from tests.unit.interpreters import interpreter
 
 VERSIONS = ["2.7", "3.6", "3.7", "3.8", "3.9", "3.12", "3.13"]
@@ -66,7 +66,7 @@ def make_old_virtualenv(release: Path, python: str) -> Path:
 def ask(python: Path, program: str = SHOW, *arguments: str, **environment: str) -> Any:
     command = [str(python), "-c", program, *arguments]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return json.loads(subprocess.check_output(command, env={**kept, **environment}, text=True))
+    return json.loads(subprocess.check_output(command, env={**kept, **environment}, text=True, timeout=20))
 
 
 @pytest.fixture
@@ -113,16 +113,11 @@ def test_no_place_is_searched_twice(link: Path) -> None:
 def test_what_is_imported_after_a_switch_comes_from_the_old_release(link: Path) -> None:
     make_release(link.parent / ".tensorwright", "two")
     program = "import sys; print('ready', flush=True); sys.stdin.readline(); import part; print(part.RELEASE)"
-    with subprocess.Popen(
-        [link / "bin" / "python", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+    with running(link / "bin" / "python", "-c", program) as process:
+        assert hear(process) == "ready"
         switch(link, "two")
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "one\n"
+        tell(process)
+        assert hear(process) == "one"
     assert ask(link / "bin" / "python", "import part; print(repr(part.RELEASE).replace(chr(39), chr(34)))") == "two"
 
 
@@ -141,17 +136,10 @@ def test_children_of_a_process_belong_to_its_release(link: Path) -> None:
 def test_a_python_holds_its_release_while_it_lives(link: Path) -> None:
     release = str(link.resolve())
     # Before anything is imported: no file of the release is mapped, and the command line names the link.
-    with subprocess.Popen(
-        [link / "bin" / "python", "-c", "print('ready', flush=True); input()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+    with running(link / "bin" / "python", "-c", "print('ready', flush=True); input()") as process:
+        assert hear(process) == "ready"
         assert releases.users_of(release) in ([0], [process.pid])
         assert releases._held(f"{release}/{releases.HOLD}")
-        process.kill()
     assert releases.users_of(release) == []
 
 
@@ -192,11 +180,9 @@ def test_a_virtualenv_on_top_holds_the_release_too(link: Path) -> None:
         "import sys, time; sys.path.append(sys.argv[1]); import _tensorwright_release as pin;"
         "pin.hold_site(sys.argv[1]); print('ready', flush=True); sys.argv[:] = []; time.sleep(60)"
     )
-    with subprocess.Popen([PYTHON, "-c", program, site_packages], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+    with running(PYTHON, "-c", program, site_packages) as process:
+        assert hear(process) == "ready"
         assert releases._held(str(link.resolve() / releases.HOLD))
-        process.kill()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -206,6 +192,9 @@ def test_it_runs_on_old_pythons_and_new(tmp_path: Path, version: str) -> None:
     link.symlink_to(".tensorwright/one")
     started = ask(link / "bin" / "python")
     assert started["prefix"] == str(link.resolve())
+    assert not any(
+        place == str(link) or place.startswith(f"{link}/") for place in started["prefixes"] + started["path"]
+    )
     assert str(site_packages) in started["path"]
     assert len(started["path"]) == len(set(started["path"]))
     assert release_pin.FIRST_FD in started["held"]

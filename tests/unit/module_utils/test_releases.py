@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import releases
@@ -19,7 +20,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.environments import ROOT, snapshot, wait_until
+from tests.unit.environments import ROOT, hear, running, snapshot, wait_until
 
 CONTENTS: dict[str, Any] = {"python": ["/usr/bin/python3", "3.11"], "requirements": ["tensorflow==2.21.0"]}
 
@@ -43,6 +44,19 @@ def make_release(environment: Environment, name: str, used: str | None = None, *
     if used is not None:
         environment.seal(name, {"contents": CONTENTS, "distributions": distributions, "used": used})
     return directory
+
+
+@contextlib.contextmanager
+def ready(*command: str | Path, cwd: Path | bytes | None = None, **variables: str) -> Iterator[int]:
+    """A process that runs until the end of the block and has said so; its id."""
+    with running(*command, cwd=cwd, **variables) as process:
+        assert hear(process)
+        yield process.pid
+
+
+def sleeping(cwd: Path | bytes | None = None, **variables: str) -> contextlib.AbstractContextManager[int]:
+    """A process that does nothing, in a directory and with variables."""
+    return ready("sh", "-c", "echo ready; exec sleep 60", cwd=cwd, **variables)
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -289,9 +303,8 @@ def test_unsealed_is_everything_without_a_seal_but_the_release_in_use(environmen
 
 def test_an_unsealed_rest_that_runs_stays(environment: Environment) -> None:
     directory = make_release(environment, "rest")
-    with subprocess.Popen(["sleep", "60"], cwd=directory) as process:
+    with sleeping(cwd=directory):
         assert environment.unsealed() == []
-        process.kill()
     assert environment.unsealed() == ["rest"]
 
 
@@ -395,47 +408,38 @@ def test_a_process_with_a_file_of_it_mapped(release: Path) -> None:
     )
     # The command line names another path, so that only the mapping tells.
     (release.parent.parent.parent / "lib").symlink_to(release)
-    with running([sys.executable, "-c", program, str(release.parent.parent.parent / "lib" / "library.so")]) as pid:
+    with ready(sys.executable, "-c", program, str(release.parent.parent.parent / "lib" / "library.so")) as pid:
         assert releases.users_of(str(release)) == [pid]
 
 
 def test_a_process_in_a_directory_of_it(release: Path) -> None:
-    with subprocess.Popen(["sleep", "60"], cwd=release / "bin") as process:
-        assert releases.users_of(str(release)) == [process.pid]
-        process.kill()
+    with sleeping(cwd=release / "bin") as pid:
+        assert releases.users_of(str(release)) == [pid]
 
 
 @pytest.mark.parametrize("value", ["{}", "/usr/bin:{}/bin"])
 def test_a_process_of_an_activated_shell(release: Path, value: str) -> None:
-    env = {**os.environ, "VIRTUAL_ENV": value.format(release)}
-    with subprocess.Popen(["sleep", "60"], env=env) as process:
-        wait_until(lambda: releases.users_of(str(release)))
-        assert releases.users_of(str(release)) == [process.pid]
-        process.kill()
+    with sleeping(VIRTUAL_ENV=value.format(release)) as pid:
+        assert releases.users_of(str(release)) == [pid]
 
 
 def test_a_process_that_names_it_on_its_command_line(release: Path) -> None:
-    with subprocess.Popen(["tail", "-f", release / releases.SEAL], stdout=subprocess.DEVNULL) as process:
-        wait_until(lambda: releases.users_of(str(release)))
-        assert releases.users_of(str(release)) == [process.pid]
-        process.kill()
+    with ready("tail", "-f", str(release / releases.SEAL)) as pid:
+        assert releases.users_of(str(release)) == [pid]
 
 
 def test_a_user_of_another_release_whose_name_begins_alike(environment: Environment, release: Path) -> None:
     other = make_release(environment, "abc-2", "2026")
-    with subprocess.Popen(["sleep", "60"], cwd=other, env={**os.environ, "VIRTUAL_ENV": str(other)}) as process:
-        wait_until(lambda: releases.users_of(str(other)))
-        assert releases.users_of(str(other)) == [process.pid]
+    with sleeping(cwd=other, VIRTUAL_ENV=str(other)) as pid:
+        assert releases.users_of(str(other)) == [pid]
         assert releases.users_of(str(release)) == []
-        process.kill()
 
 
 def test_a_process_in_a_directory_whose_name_is_no_utf8(release: Path, tmp_path: Path) -> None:
     strange = os.fsencode(tmp_path) + b"/\xff\xfe"
     os.mkdir(strange)
-    with subprocess.Popen(["sleep", "60"], cwd=strange) as process:
+    with sleeping(cwd=strange):
         assert releases.users_of(str(release)) == []
-        process.kill()
 
 
 def test_a_lock_tells_of_a_process_that_cannot_be_seen(release: Path) -> None:
@@ -443,22 +447,6 @@ def test_a_lock_tells_of_a_process_that_cannot_be_seen(release: Path) -> None:
         fcntl.flock(hold, fcntl.LOCK_SH)
         assert releases.users_of(str(release)) == [0]
     assert releases.users_of(str(release)) == []
-
-
-class running:  # noqa: N801  # reads as a statement
-    """A process that runs until the end of the block; it says a line when it is ready."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def __enter__(self) -> int:
-        assert self.process.stdout
-        assert self.process.stdout.readline()
-        return self.process.pid
-
-    def __exit__(self, *_exception: object) -> None:
-        self.process.kill()
-        self.process.communicate()
 
 
 # -- the lock ---------------------------------------------------------------------------------------------------------
@@ -476,7 +464,7 @@ with Environment(sys.argv[1]).locked(0):
 def holder(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Another run that works on the environment; its process id."""
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}/collections")
-    with running([sys.executable, "-c", HOLDER, environment.path]) as pid:
+    with ready(sys.executable, "-c", HOLDER, environment.path) as pid:
         yield pid
 
 
@@ -525,8 +513,9 @@ def test_the_locks_file_says_nothing_afterwards(environment: Environment) -> Non
     assert Path(environment.shared("locks", "tensorflow.lock")).read_text() == ""
 
 
+@pytest.mark.parametrize("beside", [False, True])
 def test_a_run_that_waited_while_the_environment_was_removed_has_a_lock_that_others_see(
-    environment: Environment,
+    environment: Environment, beside: bool
 ) -> None:
     """The waiting run must not end up with the lock of a file that is gone, beside a third run with that of a new one."""
     entered, leave = threading.Event(), threading.Event()
@@ -534,21 +523,43 @@ def test_a_run_that_waited_while_the_environment_was_removed_has_a_lock_that_oth
     def wait() -> None:
         with Environment(environment.path).locked(10):
             entered.set()
-            leave.wait()
+            leave.wait(10)
 
+    if beside:  # then the store stays, and with it the directory of locks
+        Environment(environment.path + "-other").prepare()
     waiting = threading.Thread(target=wait)
     with environment.locked(0):
         waiting.start()
         time.sleep(0.1)
         os.rmdir(environment.releases)
         environment.drop_lock()
-        environment.remove_store()
-    assert entered.wait(10)
-    with pytest.raises(StoreError, match="another run"), environment.locked(0):
-        pytest.fail("two runs at once")
-    assert Path(environment.releases).is_dir()
-    leave.set()
-    waiting.join()
+        assert environment.remove_store() is not beside
+    try:
+        assert entered.wait(10)
+        with pytest.raises(StoreError, match="another run"), environment.locked(0):
+            pytest.fail("two runs at once")
+        assert Path(environment.releases).is_dir()
+    finally:
+        leave.set()
+        waiting.join()
+
+
+def test_a_lock_whose_file_was_removed_before_it_was_had_is_none(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = environment.shared("locks", "tensorflow.lock"), []
+    real = releases._open
+
+    def open_late(name: str) -> IO[str]:
+        file = real(name)
+        if name == path and path not in opened:
+            os.unlink(path)
+        opened.append(name)
+        return file
+
+    monkeypatch.setattr(releases, "_open", open_late)
+    with environment.locked(5):
+        assert os.path.exists(path)
 
 
 def test_the_store_goes_with_its_last_environment(environment: Environment) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import releases
 from ansible_collections.tensorwright.fleet.plugins.module_utils.session import SessionError
 
 from tests.doubles import tensorflow_wheel
-from tests.unit.environments import PYTHON, ROOT, children, is_running, wait_until
+from tests.unit.environments import PYTHON, ROOT, children, is_running, running, wait_until
 from tests.unit.interpreters import interpreter
 
 ME = releases.user_name(os.geteuid())
@@ -115,6 +115,20 @@ def test_the_native_method_imports_from_where_the_pth_file_will_lead(
 
 
 @pytest.mark.parametrize(
+    ("there", "path"),
+    [
+        (["/local", "/distribution"], ["/stdlib", "/local", "RELEASE", "/distribution"]),
+        (["/distribution"], ["/stdlib", "RELEASE", "/distribution"]),  # the .pth file will make /local
+        ([], ["/stdlib", "RELEASE"]),
+    ],
+)
+def test_the_place_of_the_pth_file(there: list[str], path: list[str]) -> None:
+    prelude = f"import site, sys; site.getsitepackages = lambda: ['/local', '/distribution']; sys.path[:] = {['/stdlib', *there]!r}\n"
+    program = session.NATIVE.format("RELEASE").replace("exec(sys.stdin.read())", "print(sys.path)")
+    assert subprocess.check_output([PYTHON, "-c", prelude + program], text=True) == f"{path}\n"
+
+
+@pytest.mark.parametrize(
     ("at_import", "why"),
     [
         ("raise ImportError('libcudart.so.12: cannot open')", "ImportError: libcudart.so.12: cannot open$"),
@@ -162,9 +176,7 @@ def test_a_session_ends_with_the_run_that_started_it(python: Path, site_packages
         "import sys; from ansible_collections.tensorwright.fleet.plugins.module_utils import session;"
         "session.run(sys.argv[1], sys.argv[2])"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, python, ME], env={**os.environ, "PYTHONPATH": f"{ROOT}/collections"}
-    ) as caller:
+    with running(sys.executable, "-c", program, python, ME, PYTHONPATH=f"{ROOT}/collections") as caller:
         wait_until(lambda: children(caller.pid))
         (test,) = children(caller.pid)
         caller.kill()
@@ -242,16 +254,31 @@ def test_root_runs_the_session_as_an_ordinary_user(
     subprocess.run([system, "-m", "venv", "--without-pip", open_directory / "environment"], check=True)
     (place,) = (open_directory / "environment").glob("lib/*/site-packages")
     install(place, at_import=show + "; raise SystemExit(1)")
-    with pytest.raises(SessionError) as failed:
-        session.run(str(open_directory / "environment" / "bin" / "python"), "nobody")
+    groups_of_root = os.getgroups()
+    os.setgroups([0, 4242])
+    try:
+        with pytest.raises(SessionError) as failed:
+            session.run(str(open_directory / "environment" / "bin" / "python"), "nobody")
+    finally:
+        os.setgroups(groups_of_root)
     line = next(line for line in failed.value.output.splitlines() if line.startswith("who "))
     users, groups, more, directory, listed = json.loads(line[4:])
     entry = pwd.getpwnam("nobody")
     assert (set(users), set(groups)) == ({entry.pw_uid}, {entry.pw_gid})
-    assert 0 not in more
+    assert not {0, 4242} & set(more)
     assert directory.startswith("/tmp/tensorwright-session-")
     assert listed == []
     assert not Path(directory).exists()
+
+
+@as_root
+def test_a_python_that_the_sessions_user_cannot_start(open_directory: Path, tmp_path: Path) -> None:
+    """The environment is for all, and its interpreter is in somebody's home: no user could have started it."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "python").symlink_to(PYTHON)
+    (open_directory / "python").symlink_to(tmp_path / "python")
+    with pytest.raises(SessionError, match=r"could not be started with \S+ as user nobody: .*Permission denied"):
+        session.run(str(open_directory / "python"), "nobody")
 
 
 # -- the judgement ----------------------------------------------------------------------------------------------------

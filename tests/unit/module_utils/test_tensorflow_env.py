@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import releases, tensorflow_env
 
-from tests.unit.environments import PYTHON, Site
+from tests.unit.environments import PYTHON, Site, hear, running, tell
 
 
 def run(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,16 +53,13 @@ def test_it_has_the_sites_index(site: Site, mine: Path) -> None:
 
 def test_it_follows_the_environment_and_its_processes_do_not(site: Site, mine: Path) -> None:
     program = "import sys; print('ready', flush=True); input(); import tensorflow.lazy; print(tensorflow.lazy.VERSION)"
-    with site.process(str(mine / "bin" / "python"), "-c", program) as process:
-        assert process.stdout
-        assert process.stdin
-        assert process.stdout.readline() == "ready\n"
+    with running(str(mine / "bin" / "python"), "-c", program) as process:
+        assert hear(process) == "ready"
         old = site.current
         site.present("2.21.0", keep=1)
         assert site.releases == sorted([old, site.current])  # the process has imported nothing yet, and holds it
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "2.20.0\n"
+        tell(process)
+        assert hear(process) == "2.20.0"
     assert ask(mine / "bin" / "python", "import tensorflow; print(tensorflow.__version__)") == "2.21.0"
     assert releases.users_of(str(site.release(old))) == []
 

@@ -24,10 +24,13 @@ from tests.unit.environments import (
     ROOT,
     Site,
     children,
+    hear,
     is_running,
     modes,
     run_module,
+    running,
     snapshot,
+    tell,
     wait_until,
 )
 
@@ -257,9 +260,8 @@ def test_a_damaged_release_is_rebuilt_beside_and_stays_so(site: Site) -> None:
 
 def test_a_damaged_release_stays_for_the_processes_that_use_it(site: Site) -> None:
     name = site.present(keep=1)["release"]
-    with site.process(str(site.path / "bin" / "python"), "-c", WAITING) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+    with running(str(site.path / "bin" / "python"), "-c", WAITING) as process:
+        assert hear(process) == "ready"
         damage(site)
         site.present(keep=1)
         assert site.releases == [name, f"{name}-2"]
@@ -285,6 +287,7 @@ def test_a_link_that_leads_nowhere_is_mended(site: Site) -> None:
     shutil.rmtree(site.release(name))
     mended = site.present()
     assert (mended["changed"], mended["release"]) == (True, name)
+    assert site.seal(name)["used"]  # so that it can be rolled back to
     assert version(site) == "2.20.0"
     assert site.present()["changed"] is False
 
@@ -604,13 +607,12 @@ def test_processes_stay_with_the_release_they_started_from(site: Site) -> None:
     python = str(site.path / "bin" / "python")
     activated = f". {site.path}/bin/activate && exec python -c {WAITING!r}"
     with (
-        site.process(python, "-c", WAITING) as through_link,
-        site.process("bash", "-c", activated.replace("'", '"', 0)) as from_shell,
-        site.process("sleep", "60", VIRTUAL_ENV=str(release)) as other,
+        running(python, "-c", WAITING) as through_link,
+        running("bash", "-c", activated) as from_shell,
+        running("sleep", "60", VIRTUAL_ENV=str(release)) as other,
     ):
         for process in (through_link, from_shell):
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
+            assert hear(process) == "ready"
         site.present("2.21.0", keep=1)
         site.present("2.19.0", keep=1)
         # Nothing was imported so far. The release between them is gone already.
@@ -621,11 +623,8 @@ def test_processes_stay_with_the_release_they_started_from(site: Site) -> None:
             >= {from_shell.pid, other.pid}
         )
         for process in (through_link, from_shell):
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write("\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == "2.20.0\n"
+            tell(process)
+            assert hear(process) == "2.20.0"
     assert site.present("2.19.0", keep=1)["removed"] == [old]
 
 
@@ -700,11 +699,10 @@ def test_removing_takes_only_that_environment(site: Site) -> None:
 
 def test_removing_is_refused_while_a_process_uses_it(site: Site) -> None:
     site.present()
-    with site.process(
+    with running(
         str(site.path / "bin" / "python"), "-c", WAITING, VIRTUAL_ENV=str(site.release(site.current))
     ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+        assert hear(process) == "ready"
         before = snapshot(site.root)
         for check_mode in (True, False):
             refused = site.state("absent", _ansible_check_mode=check_mode)
@@ -716,9 +714,8 @@ def test_removing_is_refused_while_a_process_uses_it(site: Site) -> None:
 
 def test_removing_is_refused_while_only_a_lock_tells_of_a_process(site: Site) -> None:
     site.present()
-    with site.process(str(site.path / "bin" / "python"), "-c", WAITING) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
+    with running(str(site.path / "bin" / "python"), "-c", WAITING) as process:
+        assert hear(process) == "ready"
         refused = site.state("absent")
         assert re.search(
             r"is in use by (a process that this run may not see|process \d+); stop it and run again", refused["msg"]
@@ -856,12 +853,16 @@ def test_an_environment_that_is_native_no_longer_leaves_the_system(site: Site, s
     assert not os.path.exists(pth)
 
 
-def test_a_system_python_that_cannot_be_asked(site: Site, system: Path) -> None:
-    (system / "sitecustomize.py").write_text(
-        "import importlib; importlib.metadata = None\nraise SystemExit('too old')\n"
+def test_a_system_python_that_cannot_be_asked(site: Site, system: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python3.7"
+    python.write_text(
+        "#!/bin/sh\ncase $* in *importlib.metadata*) echo 'No module named importlib.metadata' >&2; exit 1;; esac\n"
+        f'exec {system.parents[2]}/bin/python "$@"\n'
     )
+    python.chmod(0o755)
+    refused = site.try_present(**native_parameters(system, python=str(python)))
     assert (
-        "cannot tell what it has installed: SystemExit: too old" in site.try_present(**native_parameters(system))["msg"]
+        f"{python} cannot tell what it has installed: No module named importlib.metadata; nothing was" in refused["msg"]
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.tables import Release, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Build, Release, Tables
 
 from script import package_index, refresh_tables
 
@@ -147,7 +147,7 @@ def packages(_: Raw, ours: Tables) -> Iterator[str]:
     for architecture, wheels in ours.nightly.wheels.items():
         device = "gpu" if architecture == "x86_64" else "cpu"
         mb = frozen("index")["tf-nightly"]["wheels"][architecture]["mb"]
-        yield from equal(f"nightly.{architecture}", wheels.builds, (tables.Build("tf-nightly", device, mb),))
+        yield from equal(f"nightly.{architecture}", wheels.builds, (Build("tf-nightly", device, mb),))
 
 
 def _device(version: str, architecture: str, package: str) -> str:
@@ -358,8 +358,9 @@ def constraints(_: Raw, ours: Tables) -> Iterator[str]:
 
 def pins(release: str, python: str) -> Iterator[str]:
     """The rules that installing found, written down once more."""
-    if versions.within(release, ">=1.6,<1.15"):
-        yield "gast==0.2.2"
+    if versions.within(release, ">=1.6"):
+        yield from ["grpcio<1.38"] * (python == "2.7")
+        yield from ["gast==0.2.2"] * versions.within(release, "<1.15")
     unbound = any(versions.within(release, span) for span in (">=1.11,<1.15.5", ">=2.0,<2.0.4", ">=2.1,<2.1.3"))
     if unbound and versions.at_least(python, "3.6"):
         yield "h5py<3"

@@ -40,6 +40,8 @@ def test_auto_takes_a_gpu_that_can_be_used() -> None:
     assert plan["driver"] == {"minimum": "525.60.13", "branch": "580", "packages": []}
     assert plan["constraints"] == []
     assert "nvidia_driver" not in plan["roles"]
+    assert plan["notes"] == ["The GPU is used: NVIDIA A100-SXM4-80GB."]
+    assert planned({"device": "gpu"}, debian(gpus=[A100], driver=GOOD))["notes"] == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,8 @@ def test_a_host_with_gpus_of_two_kinds_uses_those_that_are_served() -> None:
     plan = planned({}, debian(gpus=[GTX980, A100], driver=GOOD))
     assert plan["device"] == "gpu"
     assert plan["notes"] == [
-        "One GPU is left out: GeForce GTX 980 (compute capability 5.2) is older than the builds of TensorFlow 2.21 serve (6.0)."
+        "The GPU is used: NVIDIA A100-SXM4-80GB.",
+        "One GPU is left out: GeForce GTX 980 (compute capability 5.2) is older than the builds of TensorFlow 2.21 serve (6.0).",
     ]
 
 

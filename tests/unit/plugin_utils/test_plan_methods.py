@@ -66,6 +66,15 @@ def test_docker_once_it_is_built() -> None:
     ]
 
 
+def test_methods_that_need_no_python_are_named_once_they_are_built() -> None:
+    """Where no Python will do."""
+    host = debian(pythons=[], become=False)
+    assert refusals({"version": "2.21.0"}, host, implemented=ALL_ROLES) == [
+        "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
+        "tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+    ]
+
+
 def test_conda_brings_its_own_python() -> None:
     plan = planned({"method": "conda"}, ubuntu("26.04", become=False), implemented=ALL_ROLES)
     assert plan["python"] == {"version": "3.13", "path": None, "provider": "conda"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import TablesError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Build, Wheels
 
 from script import mutate_tables
 from tests.unit.plugin_utils import facts
@@ -52,9 +53,9 @@ def test_tables_are_read_once() -> None:
     ],
 )
 def test_package_for_a_device(device: str, builds: dict[str, str], package: str | None) -> None:
-    listed = tuple(tables.Build(name, kind, 1) for name, kind in builds.items())
+    listed = tuple(Build(name, kind, 1) for name, kind in builds.items())
     for order in (listed, listed[::-1]):
-        found = tables.Wheels((), "2.17", order).build(device)
+        found = Wheels((), "2.17", order).build(device)
         assert (found and found.package) == package
 
 
@@ -104,7 +105,7 @@ def broken() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "x86_64.packages is not a mapping of texts", at(x86_64={"packages": {"tensorflow": 300}})
     yield "is 'cpu', not a device and a size such as 'gpu 572'", at(x86_64={"packages": {"tensorflow": "cpu"}})
     yield "releases.2.21.0.and_cuda.pins is 'cu99', which no row has", at(and_cuda={"pins": "cu99"})
-    yield "tensorflow.space.base_mb is not a whole number", {"tensorflow": {"space": {"base_mb": True}}}
+    yield "tensorflow.space.build_mb is not a whole number", {"tensorflow": {"space": {"build_mb": True}}}
     yield "tensorflow.constraints is not a list of rows", {"tensorflow": {"constraints": {}}}
     yield "series.2.21.cuda is '99.0', which no row has", {"tensorflow": {"series": {"2.21": {"cuda": "99.0"}}}}
     yield "nvidia.drivers.new: the name of a driver branch is a number", {"nvidia": {"drivers": {"new": {}}}}
