@@ -155,7 +155,8 @@ def capabilities(series: Series) -> str:
 
 
 PINS = """\
-What later uploads of dependencies broke. The plan adds these pins by itself; each was found, and found to be enough, by installing."""
+What later uploads of dependencies broke. The plan adds these pins by itself. They were found by installing releases of
+every minor version on several of their Pythons (on 2.7 too, not on 3.3 to 3.5), and by looking into the binaries of cuDNN's wheels."""
 
 
 def pins(ours: Tables) -> Iterator[list[str]]:
@@ -289,11 +290,13 @@ def installers(ours: Tables) -> Iterator[list[str]]:
         yield [python, f"uv {ours.uv.version}" if uv else f"pip {ours.pip[python]}", ours.pip[python]]
 
 
-RELEASES = "Pythons by the wheels of the package index; the packages with the size of their wheel in MB."
+RELEASES = """\
+Pythons by the wheels of the package index; the packages with the size of their wheel in MB, and what an environment takes on the disk
+(measured, bytecode compiled; GPU builds with CUDA's wheels where there are any)."""
 
 
 def releases(ours: Tables) -> Iterator[list[str]]:
-    yield ["release", "date", "Python (x86_64)", "Python (aarch64)", "glibc", "for the CPU", "for GPUs"]
+    yield ["release", "date", "Python (x86_64)", "Python (aarch64)", "glibc", "for the CPU", "for GPUs", "MB on disk"]
     for release in (ours.nightly, *ours.newest_first):
         wheels = release.wheels["x86_64"]
         cpu, gpu = wheels.build("cpu"), wheels.build("gpu")
@@ -307,7 +310,13 @@ def releases(ours: Tables) -> Iterator[list[str]]:
             wheels.glibc,
             f"`{cpu.package}` {cpu.mb}" if cpu else "–",
             f"`{gpu.package}` {gpu.mb}" if gpu else "–",
+            _on_disk(release, ours.series[release.series]),
         ]
+
+
+def _on_disk(release: Release, series: Series) -> str:
+    build = release.wheels["x86_64"].build("cpu")
+    return f"{series.mb.gpu if build and build.device == 'gpu' else series.mb.cpu}; GPU {series.mb.cuda}"
 
 
 CUDA_WHEELS = "What the extra `[and-cuda]` of a release requires."

@@ -52,7 +52,7 @@ def plan(
     """The plan as plain data."""
     variables = variables or {}
     facts = site.may_become(host, variables)
-    made = resolve(request, facts, names=list(variables))
+    made = resolve(request, facts, names=variables)
     made["problems"].extend([*unbuilt.problems(made), *specs.problems(variables)])
     site.add(made, facts, variables)
     return {**made}

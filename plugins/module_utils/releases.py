@@ -221,7 +221,8 @@ class Environment(object):
 
     def stale(self) -> List[str]:
         """Return the files that runs which were killed have left outside the releases."""
-        found = [self.fresh_link] if os.path.islink(self.fresh_link) else []
+        own = (self.fresh_link, self.shared("log", self.name + ".log.pip"))
+        found = [path for path in own if os.path.lexists(path)]
         for path in sorted(glob.glob(os.path.join(glob.escape(self.shared("tools")), UNFINISHED.format("*") + "*"))):
             process = os.path.basename(path).split("-")[1]
             if not os.path.exists("/proc/" + process):

@@ -21,8 +21,25 @@ def lines(value: Any) -> list[str]:
     return [line.strip() for item in items for line in str(item).splitlines() if line.strip()]
 
 
+# What Ansible says of a module that did not live to answer: up to 2.18, and from 2.19 on.
+DIED = ("MODULE FAILURE", "Module result deserialization failed")
+ENDED = (
+    "the step ended on the host without an answer: it was killed, memory ran out, or the host went down; "
+    "run again, and with -vvv see what it printed"
+)
+
+
+def died(result: Mapping[str, Any]) -> bool:
+    """Whether the module was ended before it could answer."""
+    said = str(result.get("msg"))
+    printed = f"{result.get('module_stderr', '')}{result.get('module_stdout', '')}{result.get('exception', '')}"
+    return any(words in said for words in DIED) and "Traceback" not in printed
+
+
 def problems(result: Mapping[str, Any]) -> list[str]:
     """A failed task's own message, or those of its failed items."""
+    if died(result):
+        return [ENDED]
     items = [item for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
     if items:
         return [line for item in items for line in problems(item)]

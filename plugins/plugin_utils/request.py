@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, one_line, problem
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, one_line, problem, show
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Tables
 
 # What a method needs to be built: it is offered as soon as its roles are.
@@ -74,6 +74,8 @@ _NO = ("false", "no", "off", "0")
 _RELEASE = re.compile(r"\d+(\.\d+){1,3}((a|b|rc)\d+)?(\.post\d+)?")
 _QUOTE = "the version in quotes, as YAML reads a bare one as a number"
 
+_LOGIN = re.compile(r"//[^/@\s]+@")  # a misspelt variable may hold a URL with a password
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -101,13 +103,15 @@ class RefusedError(Exception):
 
 
 def misspelt(names: Iterable[object]) -> list[Problem]:
-    """Variables that begin like ours and are not, each with the name that was probably meant."""
+    """Variables that begin like ours and are not, each with the name that was probably meant; with its value, if given."""
+    values = names if isinstance(names, Mapping) else {}
     found: list[Problem] = []
     for name in sorted({str(name) for name in names if isinstance(name, str) and name.startswith(PREFIX)}):
         if name not in KNOWN_NAMES:
             near = get_close_matches(name[len(PREFIX) :], [known[len(PREFIX) :] for known in OPTIONS], n=1, cutoff=0.6)
             accepted = PREFIX + near[0] if near else "the names in docs/variables.md"
-            message = f"{one_line(name)} is set, but no variable has that name"
+            given = _LOGIN.sub("//…@", show(values[name])) if name in values else "set"
+            message = f"{one_line(name)} is {given}, but no variable has that name"
             found.append({"about": one_line(name[len(PREFIX) :]), "message": message, "accepted": accepted})
     return found
 
@@ -302,7 +306,7 @@ def read_request(
         "session_user": _text,
     }
     values: dict[str, Any] = {}
-    problems = misspelt(PREFIX + str(name) for name in given if name not in DEFAULTS)
+    problems = misspelt({PREFIX + str(name): given[name] for name in given if name not in DEFAULTS})
     for name, reader in readers.items():
         value = given.get(name, DEFAULTS[name])
         try:

@@ -192,6 +192,7 @@ def _other_release(context: Context) -> str | None:
     stable = () if asked.version == "latest" else tables.stable
     early = (release for release in tables.newest_first[:1] if release.channel != "stable")
     for release in _distinct((*stable, *early, tables.nightly), context):
-        if release.version != asked.version and not attempt(release, context).obstacles:
-            return release.version
+        if asked.version not in (release.version, release.channel) and not attempt(release, context).obstacles:
+            names = {"stable": release.version, "nightly": "nightly"}
+            return names.get(release.channel, f"{release.version} (a prerelease)")
     return None

@@ -39,12 +39,12 @@ SCENARIO = re.compile(r"script/test molecule (\w+)")
 
 # The README's refusals: host → what it asks for, beside the names that it sets and what it is.
 HOST = {"distribution": "Debian", "release": "12", "architecture": "x86_64", "glibc": "2.36", "become": True}
-REFUSED: dict[str, tuple[dict[str, Any], list[str], dict[str, Any]]] = {
-    "gpu01.example.org": ({"method": "vitualenv"}, [], {}),
-    "gpu02.example.org": ({}, ["tensorflow_verison"], {}),
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "gpu01.example.org": ({"method": "vitualenv"}, {}, {}),
+    "gpu02.example.org": ({}, {"tensorflow_verison": "2.20.0"}, {}),
     "lab01.example.org": (
         {"version": "2.21.0"},
-        [],
+        {},
         {
             "release": "11",
             "glibc": "2.31",
@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str], dict[str, Any]]] = {
     ),
     "ws07.example.org": (
         {"path": "/opt/tensorflow"},
-        [],
+        {},
         {"become": False, "path": {"absolute": "/opt/tensorflow", "writable": False}},
     ),
 }

@@ -35,7 +35,7 @@ REFUSALS = {
     ),
     "misspelled value": Refusal("tensorflow_method", "vitualenv", "virtualenv"),
     "misspelled name": Refusal(
-        "tensorflow_verison", "no variable has that name", "tensorflow_version", {"tensorflow_verison": "2.20.0"}
+        "tensorflow_verison", "2.20.0", "tensorflow_version", {"tensorflow_verison": "2.20.0"}
     ),
     "path under a file": Refusal("tensorflow_path", "/etc/hostname/tensorflow", "~/tensorflow"),
     "path that the run may not write": Refusal(

@@ -384,7 +384,12 @@ def test_files_of_a_killed_run_are_stale_those_of_a_running_one_are_not(environm
     dead.wait()
     for pid in (dead.pid, os.getpid()):
         Path(environment.shared("tools", f"unfinished-{pid}-abcd")).mkdir()
-    assert environment.stale() == [environment.shared("tools", f"unfinished-{dead.pid}-abcd")]
+    Path(environment.shared("log", "tensorflow.log.pip")).touch()  # what pip says more, of a run that did not end
+    Path(environment.shared("log", "other.log.pip")).touch()
+    assert environment.stale() == [
+        environment.shared("log", "tensorflow.log.pip"),
+        environment.shared("tools", f"unfinished-{dead.pid}-abcd"),
+    ]
 
 
 # -- who uses a release -----------------------------------------------------------------------------------------------

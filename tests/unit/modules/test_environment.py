@@ -210,14 +210,11 @@ def test_constraints_bind(site: Site) -> None:
     assert site.seal(site.current)["distributions"]["numpy"] == "1.26.4"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"requirements": ["pip", "tensorflow-cpu==2.20.0"]}, {"index_url": ""}, {"keep": 5}, {"retries": 7}],
-    ids=lambda changes: next(iter(changes)),
-)
-def test_what_does_not_change_a_release_does_not_build_one(site: Site, changes: dict[str, Any]) -> None:
+def test_what_does_not_change_a_release_does_not_build_one(site: Site) -> None:
     name = site.present()["release"]
-    assert site.present(**changes)["release"] == name
+    turned: list[dict[str, Any]] = [{"requirements": ["pip", "tensorflow-cpu==2.20.0"]}, {"keep": 5}, {"retries": 7}]
+    for changes in turned:
+        assert site.present(**changes)["release"] == name
     assert site.releases == [name]
 
 
@@ -348,8 +345,6 @@ def test_an_install_that_fails_leaves_the_release_in_use(site: Site, old: str, h
             "the session test failed: an unknown failure, whose last words",
         ),
         ({"says": "2.20.1"}, "TensorFlow 2.20.1 is installed, 2.21.0 is planned"),
-        ({"cuda_build": True}, "the build is with GPU support, the plan wants one without"),
-        ({"requires": ()}, "ModuleNotFoundError: No module named 'numpy'"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -518,15 +513,14 @@ def test_a_run_that_is_interrupted_clears_up_itself(site: Site, old: str) -> Non
     still_in_use(site, old, failed)
 
 
-@pytest.mark.parametrize("last", ["create", "install", "prove", "seal", "switch"])
+@pytest.mark.parametrize("last", ["install", "seal", "switch"])
 def test_wherever_a_run_is_killed_the_next_one_succeeds(site: Site, old: str, last: str) -> None:
     """A run that dies before the step, with no chance to clear up."""
     program = (
         "import json, os, sys\n"
-        "from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases, session\n"
+        "from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases\n"
         "from tests.unit.environments import run_module\n"
-        "places = {'create': (installer.Uv, 'create'), 'install': (installer.Uv, 'install'), 'prove': (session, 'run'),\n"
-        "    'seal': (releases.Environment, 'seal'), 'switch': (os, 'rename')}\n"
+        "places = {'install': (installer.Uv, 'install'), 'seal': (releases.Environment, 'seal'), 'switch': (os, 'rename')}\n"
         "owner, name = places[sys.argv[1]]\n"
         "whole = getattr(owner, name)\n"
         "def die(*arguments):\n"

@@ -356,6 +356,30 @@ def constraints(_: Raw, ours: Tables) -> Iterator[str]:
             )
 
 
+def sizes(_: Raw, ours: Tables) -> Iterator[str]:
+    """The largest that was measured; a GPU build that was not is larger than the CPU build by what its wheel unpacks to."""
+    largest: dict[str, dict[str, int]] = {name: {"cpu": 0, "gpu": 0, "cuda": 0} for name in ours.series}
+    for release, environments in frozen("measured")["environments"].items():
+        found = largest[versions.series(release)]
+        for how, mb in environments.items():
+            package = how.partition(" ")[0]
+            device = _device(release, "x86_64", package) if "[" not in package else "cuda"
+            found[device] = max(found[device], mb)
+    for name, found in largest.items():
+        if not found["gpu"]:
+            unpacked = frozen("measured")["unpacked"][name]
+            found["gpu"] = found["cpu"] + unpacked["gpu"] - unpacked["cpu"]
+        if name == "2.22":  # CUDA's wheels as those of 2.21
+            found["cuda"] = found["gpu"] + largest["2.21"]["cuda"] - largest["2.21"]["gpu"]
+        row = ours.series[name].mb
+        yield from equal(
+            f"{name}.mb", (row.cpu, row.gpu, row.cuda), (found["cpu"], found["gpu"], found["cuda"] or found["gpu"])
+        )
+    space = ours.space
+    estimates = (space.headroom, space.image_mb, space.image_gpu_mb, space.build_mb)
+    yield from equal("space", estimates, (1.12, 2500, 7500, 60000))
+
+
 def pins(release: str, python: str) -> Iterator[str]:
     """The rules that installing found, written down once more."""
     if versions.within(release, ">=1.6"):
@@ -635,6 +659,7 @@ CHECKS: tuple[Check, ...] = (
     images,
     wheel_urls,
     constraints,
+    sizes,
     cuda_versions,
     repositories,
     cuda_packages,

@@ -55,3 +55,19 @@ def test_is_refusal(action: str, role: str, refusal: bool) -> None:
 def test_without_host() -> None:
     assert failures.without_host("web01: no space", "web01") == "no space"
     assert failures.without_host("web01: no space", "web0") == "web01: no space"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"msg": "MODULE FAILURE\nSee stdout/stderr for the exact error", "module_stderr": "Killed", "module_stdout": ""},
+        {"msg": "Task failed: Module result deserialization failed: No start of json char found"},
+    ],
+)
+def test_a_module_that_was_killed_is_told_in_a_sentence(result: dict[str, str]) -> None:
+    assert failures.problems(result) == [failures.ENDED]
+
+
+def test_a_module_that_crashed_is_told_as_ansible_tells_it() -> None:
+    result = {"msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  KeyError: 'site'"}
+    assert failures.problems(result) == ["MODULE FAILURE"]

@@ -306,6 +306,23 @@ def test_secure_boot_is_noted_where_a_driver_is_installed() -> None:
             ),
         ),
         (
+            {
+                "driver_branch": "550",
+                "version": "nightly",
+                "overrides": {"tensorflow": {"series": {"2.22": {"cuda": "12.9"}}}},
+            },
+            debian("12", gpus=[RTX5090]),
+            (
+                "tensorflow_driver_branch is '550', but branch 550 does not know compute capability 12.0 yet; accepted: auto, 580, "
+                "595, 570, 610, 590."
+            ),
+        ),
+        (
+            {"driver_branch": "590"},
+            {**ubuntu("22.04", gpus=[A100]), "release": "23.10"},
+            "tensorflow_driver_branch is '590', but this distribution has no packages of branch 590; accepted: auto.",
+        ),
+        (
             {"driver_branch": "470"},
             ubuntu("22.04", gpus=[A100]),
             (

@@ -70,8 +70,10 @@ def test_methods_that_need_no_python_are_named_once_they_are_built() -> None:
     """Where no Python will do."""
     host = debian(pythons=[], become=False)
     assert refusals({"version": "2.21.0"}, host, implemented=ALL_ROLES) == [
-        "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
-        "tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+        (
+            "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
+            "tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+        )
     ]
 
 

@@ -38,7 +38,7 @@ from tests.unit.plugin_utils.cases import A100, GOOD, Facts, debian, place, plan
         (
             "/opt/tf",
             debian(path=place(), free_mb=812),
-            "tensorflow_path is '/opt/tf', whose filesystem has 812 MB free; accepted: a path with at least 1700 MB free.",
+            "tensorflow_path is '/opt/tf', whose filesystem has 812 MB free; accepted: a path with at least 1750 MB free.",
         ),
         (
             "",

@@ -75,12 +75,12 @@ from tests.unit.plugin_utils.cases import debian, place, refusals
         (
             "verison",
             "2.20.0",
-            "tensorflow_verison is set, but no variable has that name; accepted: tensorflow_version.",
+            "tensorflow_verison is '2.20.0', but no variable has that name; accepted: tensorflow_version.",
         ),
         (
             "color",
             "red",
-            "tensorflow_color is set, but no variable has that name; accepted: the names in docs/variables.md.",
+            "tensorflow_color is 'red', but no variable has that name; accepted: the names in docs/variables.md.",
         ),
     ],
 )

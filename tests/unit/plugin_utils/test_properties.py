@@ -12,12 +12,15 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Pla
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import ALL_ROLES, DEFAULTS, METHODS
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.plugin_utils.cases import A100, GTX980, H100, K80, P100, RTX5090, T4, UNKNOWN, V100
 
 OURS = tables.load()
+# A busy machine is no failure.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(PATIENT, max_examples=400)
 # --- anything at all --------------------------------------------------------------------------------------------------
 
 SCALAR = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12))
@@ -97,6 +100,7 @@ def assert_well_formed(plan: Plan) -> None:
         assert "None" not in told
 
 
+@PATIENT
 @given(
     st.dictionaries(st.sampled_from([*DEFAULTS, "other"]), ANYTHING, max_size=6),
     st.dictionaries(st.sampled_from(HOST_KEYS), ANYTHING, max_size=8),
@@ -106,11 +110,13 @@ def test_anything_gives_a_plan_or_problems(request: dict[str, Any], host: dict[s
     assert_well_formed(resolve(request, host, names=names))
 
 
+@PATIENT
 @given(ANYTHING, ANYTHING)
 def test_even_what_is_no_mapping(request: Any, host: Any) -> None:
     assert_well_formed(resolve(request, host))
 
 
+@PATIENT
 @given(
     st.dictionaries(
         st.sampled_from(tables.FILES), st.dictionaries(st.text(max_size=9), ANYTHING, max_size=3), max_size=2
@@ -121,7 +127,7 @@ def test_any_overrides_are_taken_or_refused(rows: dict[str, Any], host: dict[str
     assert_well_formed(resolve({"overrides": rows}, host))
 
 
-@settings(max_examples=400)
+@THOROUGH
 @given(SENSIBLE_REQUEST, sensible_hosts())
 def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, Any], host: dict[str, Any]) -> None:
     plan = resolve(request, host, implemented=ALL_ROLES)
@@ -182,6 +188,7 @@ def assert_serves(plan: Plan, request: dict[str, Any], host: dict[str, Any]) -> 
         assert plan["tensorrt"]["version"]
 
 
+@PATIENT
 @given(SENSIBLE_REQUEST, sensible_hosts(), st.randoms(use_true_random=False))
 def test_the_order_of_facts_never_matters(request: dict[str, Any], host: dict[str, Any], chance: random.Random) -> None:
     before = resolve(request, host, implemented=ALL_ROLES)
@@ -192,6 +199,7 @@ def test_the_order_of_facts_never_matters(request: dict[str, Any], host: dict[st
     assert resolve(request, host, implemented=ALL_ROLES) == before
 
 
+@PATIENT
 @given(SENSIBLE_REQUEST, sensible_hosts())
 def test_arguments_stay_as_they_are(request: dict[str, Any], host: dict[str, Any]) -> None:
     before = json.dumps([request, host])
@@ -199,6 +207,7 @@ def test_arguments_stay_as_they_are(request: dict[str, Any], host: dict[str, Any
     assert json.dumps([request, host]) == before
 
 
+@PATIENT
 @given(st.sampled_from(sorted(OURS.releases)), SENSIBLE_REQUEST, sensible_hosts())
 def test_a_newer_release_never_breaks_an_explicit_request(
     version: str, request: dict[str, Any], host: dict[str, Any]
@@ -212,6 +221,7 @@ def test_a_newer_release_never_breaks_an_explicit_request(
     assert bool(before["problems"]) == bool(after["problems"])
 
 
+@PATIENT
 @given(SENSIBLE_REQUEST, sensible_hosts())
 def test_what_is_not_built_yet_is_in_no_plan_that_holds(request: dict[str, Any], host: dict[str, Any]) -> None:
     plan = resolve(request, host)

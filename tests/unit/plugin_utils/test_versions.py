@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -15,6 +15,7 @@ SUFFIX = st.sampled_from(["", "rc0", "rc1", "a2", "b1", ".post1", ".dev3", "rc1.
 VERSION = st.builds(str.__add__, RELEASE, SUFFIX)
 
 
+@settings(deadline=None)
 @given(VERSION, VERSION)
 def test_order_is_that_of_the_package_index(one: str, other: str) -> None:
     assert (versions.order(one) < versions.order(other)) == (Version(one) < Version(other))
