@@ -28,7 +28,9 @@ class Driver:
 
 def minimum(cuda: Cuda, compiles: bool) -> str:
     """The oldest driver that runs a build; one that also has to compile its PTX must be as new as the toolkit."""
-    return (cuda.shipped_driver or cuda.minimum_driver) if compiles else cuda.minimum_driver
+    needed = [cuda.minimum_driver, cuda.shipped_driver] if compiles else [cuda.minimum_driver]
+    # CUDA 11.0 came with a driver that is older than what its programs were later found to need.
+    return max((version for version in needed if version), key=versions.order)
 
 
 def branch_of(version: str) -> str:

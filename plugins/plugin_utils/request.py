@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, Problem, one_line, problem, show
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import (
+    PREFIX,
+    Problem,
+    one_line,
+    problem,
+    show,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Tables
 
 # What a method needs to be built: it is offered as soon as its roles are.

@@ -41,7 +41,9 @@ def test_results_are_plain_data() -> None:
     made = FILTERS["plan"]({}, debian(), {"tensorflow_verison": "2.20.0"})
     assert json.loads(json.dumps(made)) == made
     told = FILTERS["refusal"](made, "lab01")
-    assert told == ["lab01: tensorflow_verison is '2.20.0', but no variable has that name; accepted: tensorflow_version."]
+    assert told == [
+        "lab01: tensorflow_verison is '2.20.0', but no variable has that name; accepted: tensorflow_version."
+    ]
     assert FILTERS["refusal"]({"problems": []}, "lab01") == []
     assert FILTERS["plan_view"]([["lab01", made]]).startswith("1 problem:\n  lab01: tensorflow_verison")
 

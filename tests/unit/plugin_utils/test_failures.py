@@ -60,7 +60,11 @@ def test_without_host() -> None:
 @pytest.mark.parametrize(
     "result",
     [
-        {"msg": "MODULE FAILURE\nSee stdout/stderr for the exact error", "module_stderr": "Killed", "module_stdout": ""},
+        {
+            "msg": "MODULE FAILURE\nSee stdout/stderr for the exact error",
+            "module_stderr": "Killed",
+            "module_stdout": "",
+        },
         {"msg": "Task failed: Module result deserialization failed: No start of json char found"},
     ],
 )

@@ -251,6 +251,13 @@ def test_ptx_needs_the_driver_of_its_toolkit() -> None:
     assert planned(asked, debian(gpus=[T4], driver=driver("525.60.13")))["driver"]["minimum"] == "525.60.13"
 
 
+def test_the_driver_of_a_toolkit_may_be_too_old_for_its_programs() -> None:
+    """CUDA 11.0 came with 450.51.05, and its programs need 450.80.02; an A100 has to compile 2.4's PTX."""
+    host = ubuntu("18.04", gpus=[A100], driver=GOOD)
+    plan = planned({"device": "gpu", "version": "2.4"}, host, implemented=ALL_ROLES)
+    assert plan["driver"]["minimum"] == "450.80.02"
+
+
 def test_drivers_are_installed_once_that_is_built() -> None:
     asked = {"device": "gpu"}
     plan = planned(asked, ubuntu("22.04", gpus=[A100]), implemented=ALL_ROLES)

@@ -97,7 +97,6 @@ def assert_well_formed(plan: Plan) -> None:
         assert told.startswith("h: tensorflow_")
         assert "; accepted: " in told
         assert "\n" not in told
-        assert "None" not in told
 
 
 @PATIENT
@@ -133,6 +132,7 @@ def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, 
     plan = resolve(request, host, implemented=ALL_ROLES)
     assert_well_formed(plan)
     if plan["problems"]:
+        assert not any("None" in sentence("h", problem) for problem in plan["problems"])
         return
     version, python, device = plan["tensorflow"]["version"], plan["python"]["version"], plan["device"]
     release = OURS.releases.get(version or "", OURS.nightly)
