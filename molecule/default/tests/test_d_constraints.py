@@ -34,8 +34,10 @@ def test_the_guide_with_the_planned_pins(with_python2: Login, login: Callable[[s
     pins = " ".join(f"'{pin}'" for pin in plan["constraints"])
     alice = login("alice")
     made = alice.run(
-        f"bash -lc \"virtualenv --quiet --system-site-packages -p python2.7 ~/guide-{version}"
-        f" && . ~/guide-{version}/bin/activate && pip install --quiet {plan['tensorflow']['requirement']} {pins}\""
+        # Debian 11's own pip wheel carries a security fix that Python 2.7 cannot read: the planned pip takes its place.
+        f'bash -lc "virtualenv --quiet --system-site-packages -p python2.7 --download --pip {plan["installer"]["pip"]}'
+        f" ~/guide-{version}"
+        f' && . ~/guide-{version}/bin/activate && pip install --quiet {plan["tensorflow"]["requirement"]} {pins}"'
     )
     assert made.rc == 0, made.stderr
     said = alice.run(f'bash -lc ". ~/guide-{version}/bin/activate && python -c \\"{PROGRAM}\\""')

@@ -79,11 +79,15 @@ def test_check_mode_shows_what_would_be_instead(alice: Login, clone: str) -> Non
     checked = alice.check_output("cd %s && script/provision --check -e tensorflow_version=2.20.0 </dev/null", clone)
     (row,) = [line.split() for line in checked.splitlines() if line.startswith("localhost ") and "planned" in line]
     assert row[4:6] == ["2.20.0", "planned"]
-    assert alice.check_output("~/tensorflow/bin/python -c 'import tensorflow; print(tensorflow.__version__)'") != "2.20.0"
+    assert (
+        alice.check_output("~/tensorflow/bin/python -c 'import tensorflow; print(tensorflow.__version__)'") != "2.20.0"
+    )
 
 
 def test_the_environment_is_removed_wholly(alice: Login, clone: str) -> None:
-    removed = alice.run("cd %s && .venv/controller/bin/ansible-playbook playbooks/uninstall.yml -i hosts </dev/null", clone)
+    removed = alice.run(
+        "cd %s && .venv/controller/bin/ansible-playbook playbooks/uninstall.yml -i hosts </dev/null", clone
+    )
     assert removed.rc == 0, removed.stdout + removed.stderr
     assert "1 host: 1 removed; 1 changed." in removed.stdout
     assert alice.check_output("ls -A ~ | grep tensor") == "tensorwright"

@@ -34,9 +34,7 @@ REFUSALS = {
         "tensorflow_version", "2.21.0", "2.20", machine="debian11"
     ),
     "misspelled value": Refusal("tensorflow_method", "vitualenv", "virtualenv"),
-    "misspelled name": Refusal(
-        "tensorflow_verison", "2.20.0", "tensorflow_version", {"tensorflow_verison": "2.20.0"}
-    ),
+    "misspelled name": Refusal("tensorflow_verison", "2.20.0", "tensorflow_version", {"tensorflow_verison": "2.20.0"}),
     "path under a file": Refusal("tensorflow_path", "/etc/hostname/tensorflow", "~/tensorflow"),
     "path that the run may not write": Refusal(
         "tensorflow_path",
