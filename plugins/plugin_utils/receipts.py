@@ -15,7 +15,16 @@ COLLECTION = Path(__file__).resolve().parents[2]
 SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
-PLAN_KEYS = {"ca_certificates": (), "python": ("python", "method")}
+PLAN_KEYS = {
+    "ca_certificates": (),
+    "python": ("python", "method"),
+    "nvidia_repo": ("repository", "driver"),
+    "nvidia_driver": ("driver",),
+    "cuda": ("cuda",),
+    "cudnn": ("cudnn",),
+    "nccl": ("nccl",),
+    "tensorrt": ("tensorrt",),
+}
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
 
