@@ -156,6 +156,8 @@ class Work:
     def _install(self, lacking: List[str], before: Dict[str, str]) -> None:
         self._refresh(lacking)
         install = ["--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades", "install"]
+        if self.asked["replace"]:  # or apt would keep the packages of another branch, which are held
+            install.insert(0, "--ignore-hold")
         try:
             steps = package_set.simulate(install + lacking) if lacking else []
             requests = lacking + package_set.companions(self.asked["same_version"], steps, before)
@@ -167,7 +169,7 @@ class Work:
             # On a fresh host the repository is not there yet, so what is asked for is all that can be told.
             self.changes += ["install " + request.replace("=", " ") for request in lacking]
             return
-        foreign = sorted(one.name for one in steps if one.verb != "Inst" and not self._is_makers(one.name))
+        foreign = sorted(one.name for one in steps if one.verb != "Inst" and not self._may_go(one.name))
         if foreign:
             raise PackagesError("apt would remove {0}, which other programs may need".format(", ".join(foreign)))
         self.changes += [_told(one) for one in steps]
@@ -175,8 +177,8 @@ class Work:
             package_set.run(["apt-get"] + package_set.CALM + install + requests + [name + "-" for name in stale])
             self.packages = package_set.read()
 
-    def _is_makers(self, name: str) -> bool:
-        return name in self.packages and self.packages[name].maker
+    def _may_go(self, name: str) -> bool:
+        return name in self.packages and self.packages[name].maker and name not in self.of_others
 
     def _stale(self, steps: List[package_set.Step]) -> List[str]:
         """What earlier runs of a role that replaces its packages held, and what is not to stay beside the new ones."""

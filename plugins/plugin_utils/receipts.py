@@ -18,7 +18,7 @@ SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 PLAN_KEYS = {
     "ca_certificates": (),
     "python": ("python", "method"),
-    "nvidia_repo": ("repository", "driver"),
+    "nvidia_repo": ("repository",),
     "nvidia_driver": ("driver",),
     "cuda": ("cuda",),
     "cudnn": ("cudnn",),

@@ -27,7 +27,8 @@ def ubuntu(release: str) -> str:
 def bus(gpus: Sequence[str], nvswitches: int) -> str:
     """Return the script that lays out a PCI bus, and what nvidia-smi says of its GPUs once a driver's package brings it."""
     devices = [(GPUS[name][0], "0x030200") for name in gpus] + [(NVSWITCH, "0x068000")] * nvswitches
-    script = f"mkdir -p {STAND_IN}/pci {STAND_IN}/nvidia-smi {STAND_IN}/driver\n"
+    # A machine with a GPU has kmod, whose directory this is; a container has not.
+    script = f"mkdir -p /etc/modprobe.d {STAND_IN}/pci {STAND_IN}/nvidia-smi {STAND_IN}/driver\n"
     for number, (device, kind) in enumerate(devices, start=1):
         place = f"{STAND_IN}/pci/0000:{number:02x}:00.0"
         script += f"mkdir -p {place}; echo 0x10de >{place}/vendor; echo 0x{device} >{place}/device; echo {kind} >{place}/class\n"

@@ -98,8 +98,8 @@ def toolkit(version: str, moment: str) -> Iterator[Deb]:
         number = numbers.get(part, numbers[""])
         depends = [f"{need}-{dashed} (>= {numbers.get(need, numbers[''])})" for need in needs.get(part, ())]
         stem = part.removeprefix("cuda-").removeprefix("lib")
-        place = "extras/CUPTI/lib64" if stem in ("cupti", "command-line-tools") else "targets/x86_64-linux/lib"
-        stem = "cupti" if stem == "command-line-tools" and not modern else stem
+        stem = "cupti" if stem == "command-line-tools" and not modern else stem  # CUDA 9's tools bring it themselves
+        place = "extras/CUPTI/lib64" if stem == "cupti" else "targets/x86_64-linux/lib"
         files = {f"{home}/{place}/lib{stem}.so.{major}": f"stand-in of {part} {number}\n"}
         if part == "cuda-nvcc":
             files = {f"{home}/bin/nvcc": f"#!/bin/sh\necho release {version}\n", f"{home}/bin/ptxas": "#!/bin/sh\n"}
@@ -159,17 +159,9 @@ def driver(branch: str, version: str, flavour: str, revision: str, maintainer: s
     full = f"{version}-{revision}"
 
     def one(stem: str, depends: tuple[str, ...] = (), **more: Mapping[str, str]) -> Deb:
-        virtual = stem if flavour == "" else f"{stem}"
+        needs = [f"{need}-{end} (= {full})" for need in depends]
         # Of two branches only one can be installed: each package conflicts with its kin of all others.
-        return Deb(
-            f"{stem}-{end}",
-            full,
-            [f"{need}-{end} (= {full})" for need in depends],
-            [virtual],
-            [virtual],
-            maintainer=maintainer,
-            **more,
-        )
+        return Deb(f"{stem}-{end}", full, needs, [stem], [stem], maintainer=maintainer, **more)
 
     library = f"/usr/lib/x86_64-linux-gnu/libcuda.so.{version}"
     yield one("libnvidia-compute", files={library: ""})
