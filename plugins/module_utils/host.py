@@ -11,7 +11,9 @@ from typing import Any, Dict, List, Optional
 from ansible_collections.tensorwright.fleet.plugins.module_utils import interpreters, location, nvidia, pci, receipts
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
-APT_BINDINGS = "/usr/lib/python3/dist-packages/apt/__init__.py"  # without them Ansible's apt cannot look ahead in check mode
+APT_BINDINGS = (
+    "/usr/lib/python3/dist-packages/apt/__init__.py"  # without them Ansible's apt cannot look ahead in check mode
+)
 EFI = "/sys/firmware/efi"
 SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 CPU_FLAGS = ("avx", "avx2", "avx512f", "fma", "sse4_2")  # those that builds of TensorFlow were made for

@@ -33,9 +33,7 @@ def dearmor(data: bytes) -> bytes:
 def armor(data: bytes) -> bytes:
     """Keys as text, for files that apt takes for text by their name."""
     lines = base64.encodebytes(data)
-    return (
-        b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" + lines.rstrip(b"\n") + b"\n-----END PGP PUBLIC KEY BLOCK-----\n"
-    )
+    return b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" + lines.rstrip(b"\n") + b"\n-----END PGP PUBLIC KEY BLOCK-----\n"
 
 
 def _length(data: bytes, at: int) -> Tuple[int, int]:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A role's apt packages as one set: installed in one transaction, held with all that NVIDIA brings along, removed as a whole."""
 
+import contextlib
+import fnmatch
+import glob
 import os
 import re
 import subprocess
@@ -72,7 +75,9 @@ def split(request: str) -> Tuple[str, Optional[str]]:
 def missing(requests: Iterable[str], there: Mapping[str, str]) -> List[str]:
     """Those requests that are not met."""
     asked = [(request, split(request)) for request in requests]
-    return [request for request, (name, version) in asked if there.get(name) is None or version not in (None, there[name])]
+    return [
+        request for request, (name, version) in asked if there.get(name) is None or version not in (None, there[name])
+    ]
 
 
 def closure(names: Iterable[str], packages: Mapping[str, Package]) -> Set[str]:
@@ -95,7 +100,12 @@ def run(command: List[str]) -> str:
     """Run a command of apt's or dpkg's and return what it printed. Raises PackagesError."""
     environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive", NEEDRESTART_MODE="l")
     done = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     output = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
@@ -129,15 +139,48 @@ def simulate(arguments: List[str]) -> List[Step]:
 
 
 def mend(packages: Mapping[str, Package], rehearse: bool) -> List[str]:
-    """Finish what an interrupted dpkg left; tells what it was."""
+    """Finish what an interrupted dpkg left, and bring what was removed from under other packages; tells what it was."""
     broken = sorted(name for name, one in packages.items() if one.state in BROKEN)
     if broken and not rehearse:
-        try:
+        with contextlib.suppress(
+            PackagesError
+        ):  # a package whose dependencies are not there: apt knows how to get them
             run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"])
-        except PackagesError:  # a package whose dependencies are not there: apt knows how to get them
-            pass
-        run(["apt-get"] + CALM + ["--allow-change-held-packages", "-f", "install"])
-    return broken
+    if _sound():
+        return broken
+    fix = ["--ignore-hold", "--allow-change-held-packages", "-f", "install"]  # with holds, apt finds no way
+    steps = simulate(fix)
+    gone = sorted(step.name for step in steps if step.verb != "Inst" and step.name not in broken)
+    if gone:
+        raise PackagesError("dependencies are broken, and apt would mend that by removing {0}".format(", ".join(gone)))
+    if not rehearse:
+        run(["apt-get"] + CALM + fix)
+    return sorted({step.name for step in steps}.union(broken))
+
+
+def _sound() -> bool:
+    """Whether every package has what it depends on."""
+    try:
+        run(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "check"])
+    except PackagesError:
+        return False
+    return True
+
+
+def blame(names: Iterable[str], directory: str = "/etc/apt") -> List[str]:
+    """The files that forbid one of these packages by a negative pin."""
+    wanted = set(names)
+    found = []
+    for path in sorted(glob.glob(os.path.join(directory, "preferences.d", "*"))) + [
+        os.path.join(directory, "preferences")
+    ]:
+        for stanza in text(path).split("\n\n"):
+            patterns = re.findall(r"^Package:\s*(.+)$", stanza, re.MULTILINE)
+            if not re.search(r"^Pin-Priority:\s*-", stanza, re.MULTILINE) or not patterns:
+                continue
+            if any(fnmatch.fnmatch(name, pattern) for name in wanted for pattern in patterns[0].split()):
+                found.append(path)
+    return sorted(set(found))
 
 
 def versions(name: str) -> List[str]:
@@ -158,12 +201,16 @@ def companions(wanted: Mapping[str, str], steps: Iterable[Step], there: Mapping[
     for name, leader in sorted(wanted.items()):
         version = planned.get(leader) or there.get(leader)
         if version is None:
-            raise PackagesError("{0} has to be of the version of {1}, which is not to be installed".format(name, leader))
+            raise PackagesError(
+                "{0} has to be of the version of {1}, which is not to be installed".format(name, leader)
+            )
         if name in there and upstream(there[name]) == upstream(version):
             continue
         same = next((one for one in versions(name) if upstream(one) == upstream(version)), None)
         if same is None:
-            raise PackagesError("no repository of this host has {0} in the version {1} of {2}".format(name, version, leader))
+            raise PackagesError(
+                "no repository of this host has {0} in the version {1} of {2}".format(name, version, leader)
+            )
         found.append("{0}={1}".format(name, same))
     return found
 
@@ -178,6 +225,6 @@ def blacklist(names: Iterable[str], role: str) -> str:
 
 def footprint(held: Iterable[str], brought: Iterable[str], files: List[str]) -> Dict[str, Any]:
     """What the role's receipt is to name: what is held at exactly this version, what came along in any."""
-    packages = {name: False for name in brought}
-    packages.update({name: True for name in held})
+    packages = dict.fromkeys(brought, False)
+    packages.update(dict.fromkeys(held, True))
     return {"packages": packages, "held": sorted(held), "files": files}

@@ -7,7 +7,8 @@ module: packages
 short_description: A role's apt packages, installed in one transaction at their planned versions, and held
 version_added: 0.1.0
 description:
-  - Installs what is missing in one transaction of apt's. A package named without a version is right in any version, and is not upgraded.
+  - Installs what is missing in one transaction of apt's.
+  - A package named without a version is right in any version, and is not upgraded.
   - Finishes first what an interrupted C(dpkg) left behind.
   - Holds the named packages and all of NVIDIA's that they need, and tells unattended-upgrades to leave exactly these alone.
   - Refuses where apt would remove a package that is not NVIDIA's.
@@ -233,7 +234,9 @@ class Work:
             steps = package_set.simulate(purge + held)
             others = sorted({step.name for step in steps} - set(held) - self.had_before)
             if others:
-                raise PackagesError("apt would remove {0} as well, which the role did not install".format(", ".join(others)))
+                raise PackagesError(
+                    "apt would remove {0} as well, which the role did not install".format(", ".join(others))
+                )
             self.changes += ["remove {0}".format(name) for name in held]
             if not self.rehearse:
                 package_set.run(["apt-get"] + package_set.CALM + purge + held)
@@ -279,8 +282,14 @@ def main() -> None:
     try:
         answer = work.do()
     except PackagesError as error:
+        names = [package_set.split(one)[0] for one in work.asked["names"] + work.asked["together"]]
+        pins = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
         module.fail_json(
-            msg=str(error), changes=work.changes, mended=work.mended, changed=work.changed, output=error.output[-4000:]
+            msg=str(error) + "".join(pins),
+            changes=work.changes,
+            mended=work.mended,
+            changed=work.changed,
+            output=error.output[-4000:],
         )
     except OSError as error:
         module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror), mended=work.mended)

@@ -84,7 +84,9 @@ def test_the_repository_has_its_own_key_and_no_other_trust(root: Login) -> None:
     assert "600 http://nvidia-nvidia-repository" in policy
 
 
-@pytest.mark.parametrize(("machine", "version"), [("a100", "12.3"), ("v100", "9.0")], indirect=["machine"], scope="session")
+@pytest.mark.parametrize(
+    ("machine", "version"), [("a100", "12.3"), ("v100", "9.0")], indirect=["machine"], scope="session"
+)
 def test_the_paths_agree(root: Login, alice: Login, version: str) -> None:
     home = f"/usr/local/cuda-{version}"
     assert alice.check_output("bash -lc 'echo $CUDA_HOME'") == home

@@ -37,7 +37,13 @@ def test_removal_leaves_nothing(machine: Host, root: Login, play: Callable[..., 
     names = root.check_output("dpkg-query --show --showformat '${Package}\\n'").split()
     assert not [name for name in names if "nvidia" in name or name.startswith(("cuda", "libcu", "libnccl", "libnv"))]
     assert root.check_output("apt-mark showhold") == ""
-    others = (STAND_IN, "/etc/apt/sources.list.d/", "/usr/share/keyrings/stand-in", "/etc/modprobe.d", "/etc/os-release")
+    others = (
+        STAND_IN,
+        "/etc/apt/sources.list.d/",
+        "/usr/share/keyrings/stand-in",
+        "/etc/modprobe.d",
+        "/etc/os-release",
+    )
     ours = {path for path in traces(machine) if not path.startswith(others)}
     words = ("nvidia", "cuda", "cudnn", "nccl", "tensorwright", "nouveau")
     assert not [path for path in ours if any(word in path for word in words)]

@@ -58,9 +58,14 @@ def test_the_real_run_installs_the_security_update_and_moves_nothing_of_nvidia(u
     assert upgrades.check_output(VERSIONS) == before
 
 
-def test_a_version_that_was_moved_by_force_is_told_and_mended(machine: Host, upgrades: Login, play: Callable[..., Run]) -> None:
+def test_a_version_that_was_moved_by_force_is_told_and_mended(
+    machine: Host, upgrades: Login, play: Callable[..., Run]
+) -> None:
     before = upgrades.check_output(VERSIONS)
-    inside(machine, "DEBIAN_FRONTEND=noninteractive apt-get install -y --allow-change-held-packages libcudnn8=8.9.7.99-1+cuda12.2")
+    inside(
+        machine,
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y --allow-change-held-packages libcudnn8=8.9.7.99-1+cuda12.2",
+    )
     told = play("playbooks/validate.yml")
     assert told.status != 0
     assert "package libcudnn8 is 8.9.7.99-1+cuda12.2 instead of 8.9.7.29-1+cuda12.2" in told.output

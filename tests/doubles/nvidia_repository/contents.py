@@ -158,10 +158,10 @@ def driver(branch: str, version: str, flavour: str, revision: str, maintainer: s
     end = f"{branch}{flavour}"
     full = f"{version}-{revision}"
 
-    def one(stem: str, depends: tuple[str, ...] = (), **more: Mapping[str, str]) -> Deb:
+    def one(stem: str, depends: tuple[str, ...] = (), *, files: Mapping[str, str]) -> Deb:
         needs = [f"{need}-{end} (= {full})" for need in depends]
         # Of two branches only one can be installed: each package conflicts with its kin of all others.
-        return Deb(f"{stem}-{end}", full, needs, [stem], [stem], maintainer=maintainer, **more)
+        return Deb(f"{stem}-{end}", full, needs, [stem], [stem], maintainer=maintainer, files=files)
 
     library = f"/usr/lib/x86_64-linux-gnu/libcuda.so.{version}"
     yield one("libnvidia-compute", files={library: ""})

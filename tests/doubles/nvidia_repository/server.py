@@ -27,7 +27,7 @@ MOMENTS = ("first", "second")
 def gpg(*arguments: str, data: bytes | None = None) -> bytes:
     """Run gpg with the stand-ins' own keyring."""
     command = ["gpg", "--homedir", str(KEYRING), "--batch", "--quiet", "--yes", "--passphrase", "", *arguments]
-    return subprocess.run(command, input=data, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
+    return subprocess.run(command, input=data, check=True, capture_output=True).stdout
 
 
 def fingerprints() -> dict[str, str]:
