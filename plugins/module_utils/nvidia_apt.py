@@ -188,8 +188,9 @@ def absent(edit: Edit, apt: str = "/etc/apt") -> None:
 
 def lists_of(url: str, lists: str = "/var/lib/apt/lists") -> Tuple[str, ...]:
     """The package lists that apt keeps of this repository."""
-    prefix = apt_sources.address(url).replace("_", "%5f").replace("/", "_")
-    return tuple(sorted(glob.glob(os.path.join(lists, glob.escape(prefix) + "*"))))
+    place = re.sub(r"^[a-z+]+:(//)?", "", url).rstrip("/")
+    prefix = place.replace("_", "%5f").replace("/", "_")
+    return tuple(sorted(glob.glob(os.path.join(lists, glob.escape(prefix) + "_*"))))
 
 
 def update(url: str) -> None:

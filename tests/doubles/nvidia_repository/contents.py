@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import cuda, tables
+
 from tests.doubles.nvidia_repository.debs import UBUNTU, Deb
 
 # Which CUDA each repository carries here; the real ones carry more.
