@@ -44,6 +44,9 @@ class PlanRepository(TypedDict):
     distro: str | None
     architecture: str | None
     key: str | None
+    drivers: bool  # whether drivers are taken from it as well
+    retired_keys: dict[str, str]  # fingerprint → name: apt is to trust none of them for every repository
+    retired_files: dict[str, str]  # file → why it has to go
 
 
 class PlanImage(TypedDict):
@@ -119,7 +122,14 @@ def blank() -> Plan:
         "nccl": {"version": None, "packages": []},
         "tensorrt": {"version": None, "packages": []},
         "driver": {"minimum": None, "branch": None, "packages": []},
-        "repository": {"distro": None, "architecture": None, "key": None},
+        "repository": {
+            "distro": None,
+            "architecture": None,
+            "key": None,
+            "drivers": False,
+            "retired_keys": {},
+            "retired_files": {},
+        },
         "image": {"name": None, "tag": None},
         "constraints": [],
         "build": {"bazel": None, "compiler": None},
