@@ -61,12 +61,7 @@ def of_guides(version: str, python: str, device: str, tables: Tables) -> str | N
     # Python 2.7 has two kinds of text, and the guides' wheels were for both; until 3.7 the ABI had a letter for its allocator.
     abi = "none" if python == "2.7" else f"{tag}m" if versions.order(python) < versions.order("3.8") else tag
     url = row.cpu if device == "cpu" else row.gpu
-    for place, text in (
-        ("-V-", f"-{version}-"),
-        ("/V/", f"/{version}/"),
-        ("%22V%22", f"%22{version}%22"),
-        ("-P-A-", f"-{tag}-{abi}-"),
-    ):
+    for place, text in (("-V-", f"-{version}-"), ("/V/", f"/{version}/"), ('%22V%22', f"%22{version}%22"), ("-P-A-", f"-{tag}-{abi}-")):
         url = url.replace(place, text)
     return url
 
