@@ -107,8 +107,10 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
             "architecture": context.host.architecture,
             "key": context.tables.keys[gpu.repository.key].fingerprint,
             "drivers": gpu.driver.repository,
-            "retired_keys": {key.fingerprint: name for name, key in context.tables.keys.items()},
-            "retired_files": {row.file: row.why for row in context.tables.retired},
+            "retired_keys": [
+                {"fingerprint": key.fingerprint, "name": name} for name, key in context.tables.keys.items()
+            ],
+            "retired_files": [{"file": row.file, "why": row.why} for row in context.tables.retired],
         }
 
 

@@ -40,13 +40,23 @@ class PlanDriver(TypedDict):
     packages: list[str]
 
 
+class PlanKey(TypedDict):
+    fingerprint: str
+    name: str
+
+
+class PlanRetired(TypedDict):
+    file: str
+    why: str
+
+
 class PlanRepository(TypedDict):
     distro: str | None
     architecture: str | None
     key: str | None
     drivers: bool  # whether drivers are taken from it as well
-    retired_keys: dict[str, str]  # fingerprint → name: apt is to trust none of them for every repository
-    retired_files: dict[str, str]  # file → why it has to go
+    retired_keys: list[PlanKey]  # apt is to trust none of them for every repository
+    retired_files: list[PlanRetired]
 
 
 class PlanImage(TypedDict):
@@ -127,8 +137,8 @@ def blank() -> Plan:
             "architecture": None,
             "key": None,
             "drivers": False,
-            "retired_keys": {},
-            "retired_files": {},
+            "retired_keys": [],
+            "retired_files": [],
         },
         "image": {"name": None, "tag": None},
         "constraints": [],

@@ -60,9 +60,10 @@ def test_another_branch_than_ours_is_a_change() -> None:
 def test_the_repository_knows_its_key_the_old_ones_and_whether_drivers_come_from_it() -> None:
     of_ubuntu = plan()["repository"]
     assert of_ubuntu["drivers"] is False
-    assert of_ubuntu["key"] in of_ubuntu["retired_keys"]
-    assert of_ubuntu["retired_keys"]["AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80"] == "7fa2af80"
-    assert "/etc/apt/sources.list.d/nvidia-ml.list" in of_ubuntu["retired_files"]
+    keys = {row["fingerprint"]: row["name"] for row in of_ubuntu["retired_keys"]}
+    assert of_ubuntu["key"] in keys
+    assert keys["AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80"] == "7fa2af80"
+    assert "/etc/apt/sources.list.d/nvidia-ml.list" in {row["file"] for row in of_ubuntu["retired_files"]}
     debian = {
         "distribution": "Debian",
         "release": "12",
