@@ -37,12 +37,17 @@ def _make(directory: str) -> None:
 
 
 def replace(path: str, content: str, mode: int = 0o644) -> None:
-    """Give the path this content in one step: whoever reads it sees the old text or the new, whole."""
+    """Give the path this text in one step: whoever reads it sees the old text or the new, whole."""
+    replace_bytes(path, content.encode("utf-8"), mode)
+
+
+def replace_bytes(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Give the path these bytes in one step."""
     directory = os.path.dirname(path)
     _make(directory)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())

@@ -95,21 +95,22 @@ def user() -> Dict[str, Any]:
     return {"name": name, "uid": uid, "home": os.path.expanduser("~")}
 
 
-def gather(path: str, receipts_dir: str, pci_devices: str) -> Dict[str, Any]:
+def gather(path: str, receipts_dir: str, pci_devices: str, driver_proc: str = nvidia.PROC) -> Dict[str, Any]:
     """All host facts."""
     who = user()
     search = interpreters.Search(interpreters.directories(who["home"], os.environ.get("PATH", "")))
     place = location.describe(path)
     devices = pci.nvidia_devices(pci_devices)
     gpus = pci.gpus(devices)
-    driver = {"installed": nvidia.installed() if gpus else None, "loaded": nvidia.loaded()}
+    driver = {"installed": nvidia.installed() if gpus else None, "loaded": nvidia.loaded(driver_proc)}
     if gpus and driver["loaded"]:
-        nvidia.describe(gpus)
+        nvidia.describe(gpus, driver_proc)
     for gpu in gpus:
         del gpu["address"]
     facts: Dict[str, Any] = dict(distribution())
     facts.update(
         architecture=os.uname().machine,
+        kernel=os.uname().release,
         glibc=glibc(),
         cpu_flags=cpu_flags(),
         gpus=gpus,

@@ -25,6 +25,10 @@ options:
     description: The directory that shows the devices of the PCI bus.
     type: path
     default: /sys/bus/pci/devices
+  driver_proc:
+    description: The directory in which a loaded NVIDIA driver tells of itself.
+    type: path
+    default: /proc/driver/nvidia
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -62,6 +66,7 @@ ansible_facts:
         release: "12"
         codename: bookworm
         architecture: x86_64
+        kernel: 6.1.0-40-amd64
         glibc: "2.36"
         cpu_flags: [avx, avx2, fma, sse4_2]
         pythons: [{path: /usr/bin/python3.11, version: 3.11.2}]
@@ -86,7 +91,7 @@ ansible_facts:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import host, pci, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import host, nvidia, pci, receipts
 
 
 def main() -> None:
@@ -97,11 +102,12 @@ def main() -> None:
             "path": {"type": "str", "default": "~/tensorflow"},
             "receipts_dir": {"type": "path", "default": receipts.DIRECTORY},
             "pci_devices": {"type": "path", "default": pci.DEVICES},
+            "driver_proc": {"type": "path", "default": nvidia.PROC},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    facts = host.gather(asked["path"], asked["receipts_dir"], asked["pci_devices"])
+    facts = host.gather(asked["path"], asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"])
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
@@ -14,16 +14,18 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
 # A branch that is cared for longest is the one a server should have.
 _KINDS = ("long", "production", "legacy", "feature")
 _AFTER_REBOOT = "the same after a reboot of the host"
+ROLE = "nvidia_driver"
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """The driver of a plan: packages only where one has to be installed, repository if NVIDIA's has to be added."""
+    """The driver of a plan: packages where one is to be installed or was by us, repository if it comes from NVIDIA's."""
 
     minimum: str | None
     branch: str | None
     packages: tuple[str, ...] = ()
     repository: bool = False
+    changes: bool = False  # whether that driver is yet to come
 
 
 def minimum(cuda: Cuda, compiles: bool) -> str:
@@ -51,7 +53,8 @@ def plan(
         if loaded is None:
             clause = f"the installed driver {installed} is not loaded"
             return Obstacle("device", clause, _AFTER_REBOOT, passing=True)
-        return Driver(needed, branch_of(present))
+        kept = _install(host, branch_of(present), needed, capabilities, tables) if ROLE in host.managed else None
+        return replace(kept, changes=False) if isinstance(kept, Driver) else Driver(needed, branch_of(present))
     have = f"the driver {present} is older than {needed}" if present else "there is no NVIDIA driver"
     if wanted and present and versions.at_least(present, needed):
         have = f"the driver {present} is of another branch"
@@ -87,7 +90,7 @@ def _install(
         clause = f"no driver branch that would do ({serving}) can be had on {host.platform}"
         return Obstacle("device", clause, "cpu")
     source = sources[chosen.name]
-    return Driver(needed, chosen.name, _packages(chosen, source, capabilities, tables), source == "repository")
+    return Driver(needed, chosen.name, _packages(chosen, source, capabilities, tables), source == "repository", True)
 
 
 def _serves(branch: Branch, needed: str, capabilities: Sequence[str]) -> bool:

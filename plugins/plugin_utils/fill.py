@@ -102,8 +102,16 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
         "packages": list(gpu.driver.packages),
     }
     if gpu.repository:
-        key = context.tables.keys[gpu.repository.key].fingerprint
-        plan["repository"] = {"distro": gpu.repository.name, "architecture": context.host.architecture, "key": key}
+        plan["repository"] = {
+            "distro": gpu.repository.name,
+            "architecture": context.host.architecture,
+            "key": context.tables.keys[gpu.repository.key].fingerprint,
+            "drivers": gpu.driver.repository,
+            "retired_keys": [
+                {"fingerprint": key.fingerprint, "name": name} for name, key in context.tables.keys.items()
+            ],
+            "retired_files": [{"file": row.file, "why": row.why} for row in context.tables.retired],
+        }
 
 
 def _image(tried: Attempt, context: Context) -> PlanImage:

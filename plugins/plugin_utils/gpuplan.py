@@ -163,7 +163,8 @@ def _finish(planned: GpuPlan, host: Host, cuda_version: str, tables: Tables) -> 
         planned.repository = carrying or (tables.repositories.get(platform.repository) if platform else None)
         planned.roles.append("nvidia_repo")
     if planned.driver.packages:
-        planned.roles.append("nvidia_driver")
+        planned.roles.append(drivers.ROLE)
+    if planned.driver.changes:
         planned.notes.append(
             f"The driver branch {planned.driver.branch} is installed; the host has to be rebooted for it."
         )

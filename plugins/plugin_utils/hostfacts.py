@@ -58,6 +58,7 @@ class Host:
     path: PathFacts | None
     home: str | None
     sealed: Mapping[str, object]
+    managed: frozenset[str]  # the roles that have a receipt here
 
     @property
     def shared(self) -> bool:
@@ -163,4 +164,5 @@ def read(facts: Mapping[str, object]) -> Host:
         path=_path(facts.get("path")),
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
+        managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
     )

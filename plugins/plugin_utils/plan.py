@@ -40,10 +40,23 @@ class PlanDriver(TypedDict):
     packages: list[str]
 
 
+class PlanKey(TypedDict):
+    fingerprint: str
+    name: str
+
+
+class PlanRetired(TypedDict):
+    file: str
+    why: str
+
+
 class PlanRepository(TypedDict):
     distro: str | None
     architecture: str | None
     key: str | None
+    drivers: bool  # whether drivers are taken from it as well
+    retired_keys: list[PlanKey]  # apt is to trust none of them for every repository
+    retired_files: list[PlanRetired]
 
 
 class PlanImage(TypedDict):
@@ -119,7 +132,14 @@ def blank() -> Plan:
         "nccl": {"version": None, "packages": []},
         "tensorrt": {"version": None, "packages": []},
         "driver": {"minimum": None, "branch": None, "packages": []},
-        "repository": {"distro": None, "architecture": None, "key": None},
+        "repository": {
+            "distro": None,
+            "architecture": None,
+            "key": None,
+            "drivers": False,
+            "retired_keys": [],
+            "retired_files": [],
+        },
         "image": {"name": None, "tag": None},
         "constraints": [],
         "build": {"bazel": None, "compiler": None},

@@ -15,7 +15,16 @@ COLLECTION = Path(__file__).resolve().parents[2]
 SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
-PLAN_KEYS = {"ca_certificates": (), "python": ("python", "method")}
+PLAN_KEYS = {
+    "ca_certificates": (),
+    "python": ("python", "method"),
+    "nvidia_repo": ("repository",),
+    "nvidia_driver": ("driver.branch", "driver.packages"),
+    "cuda": ("cuda.version", "cuda.packages"),
+    "cudnn": ("cudnn.packages",),
+    "nccl": ("nccl.packages",),
+    "tensorrt": ("tensorrt.packages",),
+}
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
 
@@ -66,6 +75,12 @@ def _contents(value: Any) -> Any:
     return contents
 
 
+def _part(plan: Mapping[str, Any], key: str) -> Any:
+    """A part of the plan: driver, or driver.packages."""
+    outer, _, inner = key.partition(".")
+    return plan[outer][inner] if inner else plan.get(outer)
+
+
 def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], root: Path = COLLECTION) -> str:
     """The hash of all that decides what the role does on a host: its code, the plan and the variables that are its own.
 
@@ -78,7 +93,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
-    decided = plain({key: plan.get(key) for key in keys})
+    decided = plain({key: _part(plan, key) for key in keys})
     # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
     if isinstance(decided.get("python"), dict) and decided["python"].get("provider") == "system":
         decided["python"]["path"] = (

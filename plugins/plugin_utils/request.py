@@ -30,14 +30,10 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "source": ("python", "tensorflow_source"),
     }
 )
-IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip"})
+NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
+IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", *NVIDIA_ROLES})
 ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
-    "nvidia_repo",
-    "nvidia_driver",
-    "cuda",
-    "cudnn",
-    "nccl",
-    "tensorrt",
+    *NVIDIA_ROLES,
     "nvidia_docker",
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+from tests.doubles import gpu_host
 from tests.hosts import images
 from tests.hosts.keys import KEY
 
@@ -30,6 +31,10 @@ class Platform(TypedDict, total=False):
     user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
+    nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
+    ubuntu: str  # calls itself this release of Ubuntu
+    gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
+    nvswitches: int
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,41 @@ def up(group: str, platforms: list[Platform]) -> list[Host]:
     """Start the hosts of a group (a scenario), and return once each answers on its SSH port."""
     ensure_network()
     wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
+    repository = serve_nvidia(group, wanted, platforms)
+    keys = archive_key() if repository else ""
     hosts = [start(group, platform, wanted[platform["name"]]) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
         if platform.get("site_ca"):
             trust_site(host)
+        dress(host, platform, repository, keys)
     return hosts
+
+
+def serve_nvidia(group: str, wanted: dict[str, str], platforms: list[Platform]) -> str:
+    """Serve the stand-in of NVIDIA's repositories where a host of the group uses it; return its address."""
+    users = [platform["name"] for platform in platforms if platform.get("nvidia_repository")]
+    if not users:
+        return ""
+    from tests.doubles import nvidia_repository  # reads the tables, for which the collection has to be on Python's path
+
+    return nvidia_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
+
+
+def archive_key() -> str:
+    """Return the key that signs the stand-in repositories."""
+    from tests.doubles import nvidia_repository  # as above
+
+    return nvidia_repository.key("current")
+
+
+def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
+    """Make the host look like another machine where its platform says so."""
+    script = gpu_host.ubuntu(platform["ubuntu"]) if "ubuntu" in platform else ""
+    script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository else ""
+    script += gpu_host.archives(repository, key) if repository else ""
+    if script:
+        inside(host, script)
 
 
 def down(group: str) -> None:

@@ -98,8 +98,8 @@ def test_no_sudo_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_gather_is_the_contract(tmp_path: Path) -> None:
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert set(facts) == {
-        "distribution", "release", "codename", "architecture", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches", "driver",
-        "secure_boot", "free_mb", "become", "apt_bindings", "user", "path", "environment", "receipts",
+        "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
+        "driver", "secure_boot", "apt_bindings", "free_mb", "become", "user", "path", "environment", "receipts",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
     assert set(facts["driver"]) == {"installed", "loaded"}
@@ -112,9 +112,9 @@ def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.Monk
     device.mkdir(parents=True)
     for name, value in (("vendor", "0x10de"), ("device", "0x20b2"), ("class", "0x030200")):
         (device / name).write_text(value)
-    monkeypatch.setattr(nvidia, "loaded", lambda: None)
+    monkeypatch.setattr(nvidia, "loaded", lambda _proc: None)
     monkeypatch.setattr(nvidia, "installed", lambda: "550.54.15")
-    monkeypatch.setattr(nvidia, "describe", lambda _gpus: pytest.fail("asked a driver that does not run"))
+    monkeypatch.setattr(nvidia, "describe", lambda _gpus, _proc: pytest.fail("asked a driver that does not run"))
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert facts["gpus"] == [{"pci_id": "10de:20b2", "name": None, "compute_capability": None, "memory_mb": None}]
     assert facts["driver"] == {"installed": "550.54.15", "loaded": None}

@@ -10,7 +10,12 @@ from typing import Any
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import ALL_ROLES, DEFAULTS, METHODS
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import (
+    ALL_ROLES,
+    DEFAULTS,
+    IMPLEMENTED_ROLES,
+    METHODS,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -226,5 +231,5 @@ def test_a_newer_release_never_breaks_an_explicit_request(
 def test_what_is_not_built_yet_is_in_no_plan_that_holds(request: dict[str, Any], host: dict[str, Any]) -> None:
     plan = resolve(request, host)
     if not plan["problems"]:
-        assert set(plan["roles"]) <= {"python", "tensorflow_pip"}
+        assert set(plan["roles"]) <= IMPLEMENTED_ROLES
         assert plan["python"]["provider"] == "system"

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NVIDIA's apt repository on a host: its source with its key, and whatever older guides left in its way."""
+
+import glob
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_sources, files, openpgp
+
+LIST = "sources.list.d/tensorwright-nvidia.list"
+KEYRING = "keyrings/tensorwright-nvidia.gpg"
+PINS = "preferences.d/tensorwright-nvidia"
+SECONDS = 60
+MACHINE_LEARNING = "/compute/machine-learning/repos/"
+
+
+class RepositoryError(Exception):
+    """The repository cannot be set up; the text is one sentence."""
+
+
+class Edit:
+    """Changes of files, counted, and made unless this is a rehearsal."""
+
+    def __init__(self, rehearse: bool) -> None:
+        self.rehearse = rehearse
+        self.changed = False
+        self.repaired: List[str] = []
+
+    def write(self, path: str, content: bytes, why: str = "") -> None:
+        """Give a file this content."""
+        if _bytes(path) == content:
+            return
+        self._note(why)
+        if not self.rehearse:
+            files.replace_bytes(path, content)
+
+    def remove(self, path: str, why: str = "") -> None:
+        """Remove a file."""
+        if not os.path.lexists(path):
+            return
+        self._note(why)
+        if not self.rehearse:
+            os.unlink(path)
+
+    def _note(self, why: str) -> None:
+        self.changed = True
+        if why:
+            self.repaired.append(why)
+
+
+def _bytes(path: str) -> Optional[bytes]:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return None
+
+
+def certificate(data: bytes, wanted: str, origin: str) -> bytes:
+    """The one key of this fingerprint, in binary form. Raises RepositoryError."""
+    try:
+        found = openpgp.certificates(data)
+    except openpgp.OpenPgpError as error:
+        raise RepositoryError("{0} holds no key that can be read: {1}".format(origin, error)) from error
+    match = next((one for one in found if one.fingerprint == wanted.replace(" ", "").upper()), None)
+    if match is None:
+        there = ", ".join(one.fingerprint for one in found)
+        raise RepositoryError(
+            "{0} holds the key {1}, not {2}: it was replaced, or somebody else answers at that address".format(
+                origin, there, wanted
+            )
+        )
+    return match.content
+
+
+def download(url: str) -> bytes:
+    """What is at an address. Raises RepositoryError."""
+    try:
+        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
+            content: bytes = answer.read()
+            return content
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", error)
+        raise RepositoryError("the repository's key {0} cannot be fetched: {1}".format(url, reason)) from error
+
+
+def always(why: str) -> Callable[[str], str]:
+    """A rule that finds every source unwanted."""
+    return lambda _place: why
+
+
+def repair_sources(edit: Edit, apt: str, url: str, retired: Mapping[str, str]) -> None:
+    """Disable what stands beside our own source: the same repository with another key, and retired ones."""
+    ours = apt_sources.address(url)
+
+    def unwanted(place: str) -> str:
+        if place == ours:
+            return "the same repository, which another file names with the key that apt is to use"
+        return "NVIDIA retired the machine-learning repository and its key" if MACHINE_LEARNING in place + "/" else ""
+
+    for path in [os.path.join(apt, "sources.list")] + sorted(glob.glob(os.path.join(apt, "sources.list.d", "*"))):
+        if path == os.path.join(apt, LIST) or not path.endswith((".list", ".sources")):
+            continue
+        text = files.text(path)
+        why = retired.get(path)
+        changed, reasons = apt_sources.without(text, path.endswith(".sources"), always(why) if why else unwanted)
+        if reasons:
+            note = "{0}: disabled, {1}.".format(path, reasons[0])
+            edit.write(path, changed.encode("utf-8"), note)
+
+
+def repair_keyrings(edit: Edit, apt: str, unwanted: Mapping[str, str]) -> None:
+    """Take keys out of the keyrings with which apt would trust any repository."""
+    paths = [os.path.join(apt, "trusted.gpg")]
+    paths += sorted(glob.glob(os.path.join(apt, "trusted.gpg.d", "*.gpg")))
+    paths += sorted(glob.glob(os.path.join(apt, "trusted.gpg.d", "*.asc")))
+    for path in paths:
+        try:
+            found = openpgp.certificates(_bytes(path) or b"")
+        except openpgp.OpenPgpError:  # a keybox of gpg's, which apt does not read either
+            continue
+        kept = [one for one in found if one.fingerprint not in unwanted]
+        if len(kept) == len(found):
+            continue
+        names = ", ".join(unwanted[one.fingerprint] for one in found if one.fingerprint in unwanted)
+        note = "{0}: removed the key {1}, with which apt would trust any repository.".format(path, names)
+        if kept:
+            content = b"".join(one.content for one in kept)
+            edit.write(path, openpgp.armor(content) if path.endswith(".asc") else content, note)
+        else:
+            edit.remove(path, note)
+
+
+def foreign_pins(apt: str, url: str, label: str) -> List[str]:
+    """Sentences about other files' pins that keep this repository's packages away."""
+    host = apt_sources.address(url).partition("/")[0].partition(":")[0]
+    found = []
+    for path in sorted(glob.glob(os.path.join(apt, "preferences.d", "*"))) + [os.path.join(apt, "preferences")]:
+        if path == os.path.join(apt, PINS) or os.path.splitext(path)[1] not in ("", ".pref"):
+            continue
+        for stanza in files.text(path).split("\n\n"):
+            fields = dict(line.partition(":")[::2] for line in stanza.splitlines() if ":" in line and line[0] != "#")
+            pin = fields.get("Pin", "")
+            try:
+                priority = int(fields.get("Pin-Priority", "0"))
+            except ValueError:
+                continue
+            if priority < 0 and (host in pin or label in pin) and fields.get("Package", "").strip() == "*":
+                found.append("{0} forbids all packages of this repository ({1})".format(path, pin.strip()))
+    return found
+
+
+def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict[str, str]:
+    """Set the repository up; return the files that are ours. Raises RepositoryError before any change."""
+    forbidden = foreign_pins(apt, asked["url"], asked["label"])
+    if forbidden:
+        raise RepositoryError("; ".join(forbidden))
+    keyring = os.path.join(apt, KEYRING)
+    key = _wanted_key(asked, keyring)
+    line = "deb [arch={0} signed-by={1}] {2} /\n".format(asked["architecture"], keyring, asked["url"])
+    repair_sources(edit, apt, asked["url"], asked["retired_files"])
+    repair_keyrings(edit, apt, asked["retired_keys"])
+    edit.write(keyring, key)
+    edit.write(os.path.join(apt, LIST), line.encode("utf-8"))
+    edit.write(os.path.join(apt, PINS), asked["pins"].encode("utf-8"))
+    return {"keyring": keyring, "list": os.path.join(apt, LIST), "pins": os.path.join(apt, PINS)}
+
+
+def _wanted_key(asked: Mapping[str, Any], keyring: str) -> bytes:
+    """The key: the one that is there already if it is right, else the given or the downloaded one."""
+    try:
+        return certificate(_bytes(keyring) or b"", asked["fingerprint"], keyring)
+    except RepositoryError:
+        if asked.get("key"):
+            return certificate(asked["key"].encode("utf-8"), asked["fingerprint"], "the given key file")
+        return certificate(download(asked["key_url"]), asked["fingerprint"], asked["key_url"])
+
+
+def absent(edit: Edit, apt: str = "/etc/apt") -> None:
+    """Remove what is ours."""
+    for name in (LIST, KEYRING, PINS):
+        edit.remove(os.path.join(apt, name))
+
+
+def lists_of(url: str, lists: str = "/var/lib/apt/lists") -> Tuple[str, ...]:
+    """The package lists that apt keeps of this repository."""
+    place = re.sub(r"^[a-z+]+:(//)?", "", url).rstrip("/")
+    prefix = place.replace("_", "%5f").replace("/", "_")
+    return tuple(sorted(glob.glob(os.path.join(lists, glob.escape(prefix) + "_*"))))
+
+
+def update(url: str) -> None:
+    """Fetch apt's lists; a fault of this repository is an error, another's is not ours. Raises RepositoryError."""
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"]
+    environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    faults = [line for line in lines if line.startswith(("E:", "W:", "Err:"))]
+    ours = [line for line in faults if apt_sources.address(url) in line.lower()]
+    if done.returncode != 0 or ours:
+        why = (ours or faults or lines or ["no word of why"])[0]
+        raise RepositoryError("apt-get update failed: {0}".format(re.sub(r"^(E|W|Err):\s*", "", why)))

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A role's apt packages as one set: installed in one transaction, held with all that NVIDIA brings along, removed as a whole."""
+
+import contextlib
+import fnmatch
+import glob
+import os
+import re
+import subprocess
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg
+from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
+
+# Packages of NVIDIA's, and those that distributions make of its driver.
+MAKER = re.compile(r"nvidia\.com", re.IGNORECASE)
+NAMES = re.compile(
+    r"(lib|xserver-xorg-video-|firmware-)?nvidia-|linux-(modules|objects|signatures)-nvidia-|"
+    r"cuda(-|$)|lib(cu(blas|fft|file|rand|solver|sparse|dnn|pti)|npp|nv|nccl|cuda)|nsight-|gds-tools"
+)
+BROKEN = ("unpacked", "half-configured", "half-installed", "triggers-awaited", "triggers-pending")
+CALM = ["-y", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef"]
+CALM += ["-o", "Dpkg::Options::=--force-confold", "-o", "APT::Get::List-Cleanup=false"]
+STEP = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[(\S+)\])?(?: \((\S+))?")
+
+Package = NamedTuple(
+    "Package",
+    [("name", str), ("version", str), ("want", str), ("state", str), ("needs", Tuple[str, ...]), ("maker", bool)],
+)
+Step = NamedTuple("Step", [("verb", str), ("name", str), ("before", Optional[str]), ("after", Optional[str])])
+
+
+class PackagesError(Exception):
+    """apt did not do it; the text is one sentence, `output` what apt printed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super(PackagesError, self).__init__(message)
+        self.output = output
+
+
+# -- what there is ----------------------------------------------------------------------------------------------------
+
+
+def _alternatives(fields: Mapping[str, str]) -> Tuple[str, ...]:
+    needs = ",".join(fields.get(name, "") for name in ("Pre-Depends", "Depends"))
+    return tuple(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9.+-]+)", needs))
+
+
+def read(status: str = dpkg.STATUS) -> Dict[str, Package]:
+    """Every package that dpkg knows on this host, of the host's own architecture."""
+    native = dpkg.ARCHITECTURES.get(os.uname().machine, "")
+    found = {}
+    for paragraph in text(status).split("\n\n"):
+        fields = dict(re.findall(r"^([A-Z][A-Za-z-]*): (.+)$", paragraph, re.MULTILINE))
+        if fields.get("Architecture") not in (native, "all"):
+            continue
+        want, _flag, state = (fields.get("Status", "").split() + ["", "", ""])[:3]
+        name = fields["Package"]
+        maker = bool(MAKER.search(fields.get("Maintainer", "")) or NAMES.match(name))
+        found[name] = Package(name, fields.get("Version", ""), want, state, _alternatives(fields), maker)
+    return found
+
+
+def installed(packages: Mapping[str, Package]) -> Dict[str, str]:
+    """Name -> version of the packages that are fully installed."""
+    return {name: one.version for name, one in packages.items() if one.state == "installed"}
+
+
+def split(request: str) -> Tuple[str, Optional[str]]:
+    """Name and version of name=version; no version means that any will do."""
+    name, _, version = request.partition("=")
+    return name, version or None
+
+
+def missing(requests: Iterable[str], there: Mapping[str, str]) -> List[str]:
+    """Those requests that are not met."""
+    asked = [(request, split(request)) for request in requests]
+    return [
+        request for request, (name, version) in asked if there.get(name) is None or version not in (None, there[name])
+    ]
+
+
+def closure(names: Iterable[str], packages: Mapping[str, Package]) -> Set[str]:
+    """The named packages, and all of NVIDIA's that they need: what has to stay together at one version."""
+    found: Set[str] = set()
+    ahead = [name for name in names if name in packages]
+    while ahead:
+        name = ahead.pop()
+        if name in found or packages[name].state != "installed":
+            continue
+        found.add(name)
+        ahead.extend(need for need in packages[name].needs if need in packages and packages[need].maker)
+    return found
+
+
+# -- apt --------------------------------------------------------------------------------------------------------------
+
+
+def run(command: List[str]) -> str:
+    """Run a command of apt's or dpkg's and return what it printed. Raises PackagesError."""
+    environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive", NEEDRESTART_MODE="l")
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        raise PackagesError(_why(output), output)
+    return output
+
+
+def _why(output: str) -> str:
+    """The sentence in apt's words that says most."""
+    lines = [line.strip() for line in output.splitlines()]
+    for pattern in (
+        r"E: Version '(.+?)' for '(.+?)' was not found",
+        r"E: (Unable to locate package .+)",
+        r"E: (Package '.+' has no installation candidate)",
+        r"(\S+ : (?:Depends|Breaks|Conflicts|PreDepends): .+)",
+        r"E: (.+)",
+    ):
+        found = next((match for match in (re.match(pattern, line) for line in lines) if match), None)
+        if found:
+            if "Version" in pattern:
+                return "no repository of this host has {1} in the version {0}".format(*found.groups())
+            return "apt says: {0}".format(found.group(1).rstrip("."))
+    return "apt ended without a word of why: {0}".format(lines[-1] if lines else "no output")
+
+
+def simulate(arguments: List[str]) -> List[Step]:
+    """What apt would do, without doing it. Raises PackagesError."""
+    output = run(["apt-get", "-s", "-o", "Debug::NoLocking=true"] + CALM + arguments)
+    found = (STEP.match(line) for line in output.splitlines())
+    return [Step(*match.groups()) for match in found if match]
+
+
+def mend(packages: Mapping[str, Package], rehearse: bool) -> List[str]:
+    """Finish what an interrupted dpkg left, and bring what was removed from under other packages; tells what it was."""
+    broken = sorted(name for name, one in packages.items() if one.state in BROKEN)
+    if broken and not rehearse:
+        with contextlib.suppress(
+            PackagesError
+        ):  # a package whose dependencies are not there: apt knows how to get them
+            run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"])
+    if _sound():
+        return broken
+    fix = ["--ignore-hold", "--allow-change-held-packages", "-f", "install"]  # with holds, apt finds no way
+    steps = simulate(fix)
+    gone = sorted(step.name for step in steps if step.verb != "Inst" and step.name not in broken)
+    if gone:
+        raise PackagesError("dependencies are broken, and apt would mend that by removing {0}".format(", ".join(gone)))
+    if not rehearse:
+        run(["apt-get"] + CALM + fix)
+    return sorted({step.name for step in steps}.union(broken))
+
+
+def _sound() -> bool:
+    """Whether every package has what it depends on."""
+    try:
+        run(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "check"])
+    except PackagesError:
+        return False
+    return True
+
+
+def blame(names: Iterable[str], directory: str = "/etc/apt") -> List[str]:
+    """The files that forbid one of these packages by a negative pin."""
+    wanted = set(names)
+    found = []
+    for path in sorted(glob.glob(os.path.join(directory, "preferences.d", "*"))) + [
+        os.path.join(directory, "preferences")
+    ]:
+        for stanza in text(path).split("\n\n"):
+            patterns = re.findall(r"^Package:\s*(.+)$", stanza, re.MULTILINE)
+            if not re.search(r"^Pin-Priority:\s*-", stanza, re.MULTILINE) or not patterns:
+                continue
+            if any(fnmatch.fnmatch(name, pattern) for name in wanted for pattern in patterns[0].split()):
+                found.append(path)
+    return sorted(set(found))
+
+
+def versions(name: str) -> List[str]:
+    """The versions that the host's repositories have, the one that apt prefers first."""
+    table = [line.split("|") for line in run(["apt-cache", "madison", name]).splitlines()]
+    return [row[1].strip() for row in table if len(row) == 3]
+
+
+def upstream(version: str) -> str:
+    """A version without epoch and without the distribution's part."""
+    return version.partition(":")[2].partition("-")[0] if ":" in version else version.partition("-")[0]
+
+
+def companions(wanted: Mapping[str, str], steps: Iterable[Step], there: Mapping[str, str]) -> List[str]:
+    """Requests for packages that have to be of the same upstream version as another. Raises PackagesError."""
+    planned = {step.name: step.after for step in steps if step.verb == "Inst" and step.after}
+    found = []
+    for name, leader in sorted(wanted.items()):
+        version = planned.get(leader) or there.get(leader)
+        if version is None:
+            raise PackagesError(
+                "{0} has to be of the version of {1}, which is not to be installed".format(name, leader)
+            )
+        if name in there and upstream(there[name]) == upstream(version):
+            continue
+        same = next((one for one in versions(name) if upstream(one) == upstream(version)), None)
+        if same is None:
+            raise PackagesError(
+                "no repository of this host has {0} in the version {1} of {2}".format(name, version, leader)
+            )
+        found.append("{0}={1}".format(name, same))
+    return found
+
+
+def blacklist(names: Iterable[str], role: str) -> str:
+    """The settings with which unattended-upgrades leaves packages alone; it takes each for a regular expression."""
+    escaped = sorted(re.sub(r"([.+])", r"[\1]", name) for name in names)
+    lines = ['  "^{0}$";'.format(name) for name in escaped]
+    head = "// Written by Tensorwright: these packages move with the role {0} only.".format(role)
+    return "\n".join([head, "Unattended-Upgrade::Package-Blacklist {"] + lines + ["};", ""])
+
+
+def footprint(held: Iterable[str], brought: Iterable[str], files: List[str]) -> Dict[str, Any]:
+    """What the role's receipt is to name: what is held at exactly this version, what came along in any."""
+    packages = dict.fromkeys(brought, False)
+    packages.update(dict.fromkeys(held, True))
+    return {"packages": packages, "held": sorted(held), "files": files}

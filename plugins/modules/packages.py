@@ -1,0 +1,300 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Install a role's packages at their planned versions and hold them, or remove them."""
+
+DOCUMENTATION = r"""
+module: packages
+short_description: A role's apt packages, installed in one transaction at their planned versions, and held
+version_added: 0.1.0
+description:
+  - Installs what is missing in one transaction of apt's.
+  - A package named without a version is right in any version, and is not upgraded.
+  - Finishes first what an interrupted C(dpkg) left behind.
+  - Holds the named packages and all of NVIDIA's that they need, and tells unattended-upgrades to leave exactly these alone.
+  - Refuses where apt would remove a package that is not NVIDIA's.
+author:
+  - The Tensorwright developers
+options:
+  role:
+    description: The role whose packages these are. Its receipt tells what earlier runs installed.
+    type: str
+    required: true
+  state:
+    description: Whether the packages are to be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  names:
+    description: The role's own packages, as V(name) or V(name=version). They are held.
+    type: list
+    elements: str
+    default: []
+  plain:
+    description: Packages that are needed as well, but are not NVIDIA's. They are not held, and stay when the role is removed.
+    type: list
+    elements: str
+    default: []
+  together:
+    description: Packages of roles that follow, to be installed in the same transaction. Those roles hold them.
+    type: list
+    elements: str
+    default: []
+  same_version:
+    description: Packages that have to be of the same upstream version as another, as name to that other's name.
+    type: dict
+    default: {}
+  replace:
+    description: Whether packages of the role's receipt that are no longer needed are removed, as for a driver.
+    type: bool
+    default: false
+  cache_valid_time:
+    description: Seconds for which apt's package lists count as fresh.
+    type: int
+    default: 3600
+attributes:
+  check_mode:
+    description: Tells what apt would do.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Install and hold cuDNN
+  tensorwright.fleet.packages:
+    role: cudnn
+    names: [libcudnn8=8.9.7.29-1+cuda12.2]
+  become: true
+  register: cudnn_packages_result
+"""
+
+RETURN = r"""
+changes:
+  description: What apt did, or would do in check mode, one line for each package.
+  returned: always
+  type: list
+  elements: str
+  sample: [install libcudnn8 8.9.7.29-1+cuda12.2]
+mended:
+  description: Packages that an interrupted C(dpkg) had left half installed.
+  returned: always
+  type: list
+  elements: str
+footprint:
+  description: What the role's receipt is to name.
+  returned: when O(state=present)
+  type: dict
+"""
+
+import glob
+import os
+import time
+from typing import Any, Dict, List, Set
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils import files, package_set, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError
+
+BLACKLIST = "/etc/apt/apt.conf.d/52tensorwright-{0}"
+LISTS = "/var/lib/apt/lists"
+
+
+class Work:
+    """One run of the module."""
+
+    def __init__(self, module: Any) -> None:
+        self.asked = module.params
+        self.rehearse = module.check_mode
+        self.changed = False
+        self.changes: List[str] = []
+        self.mended: List[str] = []
+        self.packages = package_set.read()
+        role = self.asked["role"]
+        self.file = BLACKLIST.format(role)
+        ours, others = {}, {}  # type: Dict[str, Any], Dict[str, Any]
+        for path in glob.glob(os.path.join(receipts.DIRECTORY, "*.json")):
+            receipt = receipts.read(path)
+            if receipt:
+                (ours if receipt["role"] == role else others)[receipt["role"]] = receipt["footprint"]
+        self.held_before = {name for one in ours.values() for name in one.get("held") or []}
+        self.had_before = {name for one in ours.values() for name in one.get("packages") or {}} | self.held_before
+        self.of_others = {name for one in others.values() for name in one.get("packages") or {}}
+
+    def do(self) -> Dict[str, Any]:
+        """Do what was asked for, and return the answer."""
+        self.mended = package_set.mend(self.packages, self.rehearse)
+        if self.mended:
+            self.changed = True
+            self.packages = package_set.read()
+        footprint = self.present() if self.asked["state"] == "present" else self.absent()
+        return {"changed": self.changed, "changes": self.changes, "mended": self.mended, "footprint": footprint}
+
+    # -- present ------------------------------------------------------------------------------------------------------
+
+    def present(self) -> Dict[str, Any]:
+        """Install, hold, and keep unattended-upgrades away."""
+        asked = self.asked
+        before = package_set.installed(self.packages)
+        wanted = asked["names"] + asked["plain"] + asked["together"]
+        lacking = package_set.missing(wanted, before)
+        partners = [name for name, leader in asked["same_version"].items() if self._apart(name, leader, before)]
+        if lacking or partners:
+            self.changed = True
+            self._install(lacking, before)
+        after = package_set.installed(self.packages)
+        names = [package_set.split(request)[0] for request in asked["names"]] + list(asked["same_version"])
+        held = package_set.closure(names, self.packages)
+        came = set(after) - set(before) - held - {package_set.split(one)[0] for one in asked["together"]}
+        came -= package_set.closure((package_set.split(one)[0] for one in asked["together"]), self.packages)
+        kept = {name for name in self.had_before - self.held_before if name in after}
+        older = set() if asked["replace"] else {name for name in self.held_before if name in after}
+        self._hold(held | older)
+        self._blacklist(held | older)
+        return package_set.footprint(held | older, came | kept, [self.file])
+
+    def _apart(self, name: str, leader: str, there: Dict[str, str]) -> bool:
+        versions = [package_set.upstream(there.get(one, "")) for one in (name, leader)]
+        return not versions[0] or versions[0] != versions[1]
+
+    def _install(self, lacking: List[str], before: Dict[str, str]) -> None:
+        self._refresh(lacking)
+        install = ["--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades", "install"]
+        if self.asked["replace"]:  # or apt would keep the packages of another branch, which are held
+            install.insert(0, "--ignore-hold")
+        try:
+            steps = package_set.simulate(install + lacking) if lacking else []
+            requests = lacking + package_set.companions(self.asked["same_version"], steps, before)
+            stale = self._stale(steps)
+            steps = package_set.simulate(install + requests + [name + "-" for name in stale])
+        except PackagesError:
+            if not self.rehearse:
+                raise
+            # On a fresh host the repository is not there yet, so what is asked for is all that can be told.
+            self.changes += ["install " + request.replace("=", " ") for request in lacking]
+            return
+        foreign = sorted(one.name for one in steps if one.verb != "Inst" and not self._may_go(one.name))
+        if foreign:
+            raise PackagesError("apt would remove {0}, which other programs may need".format(", ".join(foreign)))
+        self.changes += [_told(one) for one in steps]
+        if not self.rehearse:
+            package_set.run(["apt-get"] + package_set.CALM + install + requests + [name + "-" for name in stale])
+            self.packages = package_set.read()
+
+    def _may_go(self, name: str) -> bool:
+        return name in self.packages and self.packages[name].maker and name not in self.of_others
+
+    def _stale(self, steps: List[package_set.Step]) -> List[str]:
+        """What earlier runs of a role that replaces its packages held, and what is not to stay beside the new ones."""
+        if not self.asked["replace"]:
+            return []
+        coming = {step.name for step in steps if step.verb == "Inst"}
+        there = package_set.installed(self.packages)
+        names = [package_set.split(request)[0] for request in self.asked["names"]]
+        still = package_set.closure(names, self.packages)
+        return sorted(name for name in self.held_before - coming - still - self.of_others if name in there)
+
+    def _refresh(self, lacking: List[str]) -> None:
+        """Fetch apt's lists where they are old, or do not know what is asked for."""
+        fresh = max([os.stat(path).st_mtime for path in (LISTS, LISTS + "/partial") if os.path.isdir(path)] or [0])
+        if self.rehearse or (time.time() - fresh < self.asked["cache_valid_time"] and self._known(lacking)):
+            return
+        package_set.run(["apt-get"] + package_set.CALM + ["update"])
+
+    def _known(self, lacking: List[str]) -> bool:
+        for request in lacking:
+            name, version = package_set.split(request)
+            offered = package_set.versions(name)
+            if not offered or (version and version not in offered):
+                return False
+        return True
+
+    def _hold(self, names: Set[str]) -> None:
+        # Not what was held before and is no longer ours: a package that was replaced is gone, and so is its hold.
+        loose = sorted(name for name in names if self.packages[name].want != "hold")
+        if loose:
+            self.changed = True
+            self.changes += ["hold {0}".format(name) for name in loose]
+            if not self.rehearse:
+                package_set.run(["apt-mark", "hold"] + loose)
+
+    def _blacklist(self, names: Set[str]) -> None:
+        content = package_set.blacklist(names, self.asked["role"])
+        if files.text(self.file) != content:
+            self.changed = True
+            if not self.rehearse:
+                files.replace(self.file, content)
+
+    # -- absent -------------------------------------------------------------------------------------------------------
+
+    def absent(self) -> Dict[str, Any]:
+        """Remove what the receipt names and no other role's does, and what came along if nothing else needs it."""
+        there = set(package_set.installed(self.packages))
+        held = sorted((self.held_before & there) - self.of_others)
+        if held:
+            self.changed = True
+            purge = ["--allow-change-held-packages", "purge"]
+            steps = package_set.simulate(purge + held)
+            others = sorted({step.name for step in steps} - set(held) - self.had_before)
+            if others:
+                raise PackagesError(
+                    "apt would remove {0} as well, which the role did not install".format(", ".join(others))
+                )
+            self.changes += ["remove {0}".format(name) for name in held]
+            if not self.rehearse:
+                package_set.run(["apt-get"] + package_set.CALM + purge + held)
+                self._remove_unneeded()
+        if os.path.lexists(self.file):
+            self.changed = True
+            if not self.rehearse:
+                os.unlink(self.file)
+        return {}
+
+    def _remove_unneeded(self) -> None:
+        """Of what came along, remove what apt itself would call no longer needed."""
+        unneeded = {step.name for step in package_set.simulate(["autoremove"]) if step.verb != "Inst"}
+        names = sorted(unneeded & self.had_before - self.of_others)
+        if names:
+            self.changes += ["remove {0}".format(name) for name in names]
+            package_set.run(["apt-get"] + package_set.CALM + ["purge"] + names)
+
+
+def _told(step: package_set.Step) -> str:
+    if step.verb != "Inst":
+        return "remove {0} {1}".format(step.name, step.before)
+    verb = "move {0} {1} to {2}" if step.before else "install {0} {2}"
+    return verb.format(step.name, step.before, step.after)
+
+
+def main() -> None:
+    """Run the module."""
+    module: Any = AnsibleModule(
+        argument_spec={
+            "role": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "plain": {"type": "list", "elements": "str", "default": []},
+            "together": {"type": "list", "elements": "str", "default": []},
+            "same_version": {"type": "dict", "default": {}},
+            "replace": {"type": "bool", "default": False},
+            "cache_valid_time": {"type": "int", "default": 3600},
+        },
+        supports_check_mode=True,
+    )
+    work = Work(module)
+    try:
+        answer = work.do()
+    except PackagesError as error:
+        names = [package_set.split(one)[0] for one in work.asked["names"] + work.asked["together"]]
+        pins = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
+        module.fail_json(
+            msg=str(error) + "".join(pins),
+            changes=work.changes,
+            mended=work.mended,
+            changed=work.changed,
+            output=error.output[-4000:],
+        )
+    except OSError as error:
+        module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror), mended=work.mended)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()

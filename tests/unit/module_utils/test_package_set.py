@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from ansible_collections.tensorwright.fleet.plugins.module_utils import package_set
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError, Step
+
+STATUS = """\
+Package: cuda-command-line-tools-12-3
+Status: hold ok installed
+Maintainer: cudatools <cudatools@nvidia.com>
+Architecture: amd64
+Version: 12.3.2-1
+Depends: cuda-cupti-12-3 (>= 12.3.101), libc6 (>= 2.17), absent | cuda-gdb-12-3
+
+Package: cuda-cupti-12-3
+Status: install ok installed
+Maintainer: cudatools <cudatools@nvidia.com>
+Architecture: amd64
+Version: 12.3.101-1
+Description: CUPTI
+ Depends: not-a-field
+
+Package: cuda-gdb-12-3
+Status: install ok half-configured
+Maintainer: cudatools <cudatools@nvidia.com>
+Architecture: amd64
+Version: 12.3.101-1
+
+Package: libc6
+Status: install ok installed
+Maintainer: GNU Libc Maintainers <debian-glibc@lists.debian.org>
+Architecture: amd64
+Version: 2.36-9
+Depends: cuda-cupti-12-3
+
+Package: libc6
+Status: install ok installed
+Maintainer: GNU Libc Maintainers <debian-glibc@lists.debian.org>
+Architecture: i386
+Version: 2.36-9+other
+"""
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, package_set.Package]:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "host", "6", "1", "x86_64")))
+    (tmp_path / "status").write_text(STATUS)
+    return package_set.read(str(tmp_path / "status"))
+
+
+def test_the_closure_is_what_is_installed_of_nvidia(packages: dict[str, package_set.Package]) -> None:
+    assert package_set.closure(["cuda-command-line-tools-12-3"], packages) == {
+        "cuda-command-line-tools-12-3",
+        "cuda-cupti-12-3",
+    }
+    assert package_set.installed(packages)["libc6"] == "2.36-9"
+    assert packages["cuda-command-line-tools-12-3"].want == "hold"
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("nvidia-driver-580-server-open", True),
+        ("linux-modules-nvidia-580-generic", True),
+        ("xserver-xorg-video-nvidia-580", True),
+        ("libcudnn8", True),
+        ("libnvinfer4", True),
+        ("libnccl2", True),
+        ("libcurl4", False),
+        ("libnuma1", False),
+        ("linux-image-amd64", False),
+        ("cups", False),
+    ],
+)
+def test_names_of_nvidia(name: str, ours: bool) -> None:
+    assert bool(package_set.NAMES.match(name)) is ours
+
+
+def test_a_request_without_a_version_is_met_by_any() -> None:
+    there = {"libcudnn8": "8.9.6", "cuda-nvcc-12-3": "12.3.107-1"}
+    asked = ["libcudnn8=8.9.7", "cuda-nvcc-12-3", "libnccl2", "libcudnn8=8.9.6"]
+    assert package_set.missing(asked, there) == ["libcudnn8=8.9.7", "libnccl2"]
+
+
+@pytest.mark.parametrize(
+    ("version", "upstream"), [("580.95.05-0ubuntu0.24.04.1", "580.95.05"), ("1:580.95.05-1", "580.95.05"), ("5", "5")]
+)
+def test_upstream_versions(version: str, upstream: str) -> None:
+    assert package_set.upstream(version) == upstream
+
+
+def test_a_companion_gets_the_version_of_its_leader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_set, "versions", lambda _name: ["580.105.08-1", "580.95.05-0ubuntu2"])
+    steps = [Step("Inst", "nvidia-utils-580", None, "580.95.05-0ubuntu1")]
+    wanted = {"nvidia-fabricmanager-580": "nvidia-utils-580"}
+    assert package_set.companions(wanted, steps, {}) == ["nvidia-fabricmanager-580=580.95.05-0ubuntu2"]
+    assert (
+        package_set.companions(
+            wanted, [], {"nvidia-utils-580": "580.105.08-9", "nvidia-fabricmanager-580": "580.105.08-1"}
+        )
+        == []
+    )
+    with pytest.raises(
+        PackagesError, match=r"no repository of this host has nvidia-fabricmanager-580 in the version 1\.2"
+    ):
+        package_set.companions(wanted, [], {"nvidia-utils-580": "1.2-1"})
+    with pytest.raises(PackagesError, match="not to be installed"):
+        package_set.companions(wanted, [], {})
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("E: Version '9' for 'libcudnn8' was not found\n", "no repository of this host has libcudnn8 in the version 9"),
+        ("E: Unable to locate package libx\n", "apt says: Unable to locate package libx"),
+        (
+            "Unmet dependencies:\n a : Depends: b (>= 2) but it is not installable\nE: Unable to correct problems.\n",
+            "apt says: a : Depends: b (>= 2) but it is not installable",
+        ),
+        ("E: Could not get lock\n", "apt says: Could not get lock"),
+        ("", "apt ended without a word of why: no output"),
+    ],
+)
+def test_apt_s_failure_in_a_sentence(output: str, told: str, tmp_path: Path) -> None:
+    program = tmp_path / "apt"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{output}END\nexit 100\n")
+    program.chmod(0o755)
+    with pytest.raises(PackagesError) as error:
+        package_set.run([str(program)])
+    assert str(error.value) == told
+
+
+def test_steps_of_a_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = (
+        "Reading package lists...\n"
+        "Remv nvidia-driver-550 [550.1-1]\n"
+        "Inst libcudnn8 [8.9.6-1] (8.9.7-1 NVIDIA CUDA:host [amd64]) []\n"
+        "Inst libnccl2 (2.2-1 NVIDIA CUDA:host [amd64])\n"
+        "Conf libnccl2 (2.2-1 NVIDIA CUDA:host [amd64])\n"
+    )
+    monkeypatch.setattr(package_set, "run", lambda _command: output)
+    assert package_set.simulate(["install"]) == [
+        Step("Remv", "nvidia-driver-550", "550.1-1", None),
+        Step("Inst", "libcudnn8", "8.9.6-1", "8.9.7-1"),
+        Step("Inst", "libnccl2", None, "2.2-1"),
+    ]
+
+
+def test_the_blacklist_names_each_package_alone() -> None:
+    text = package_set.blacklist(["libcudnn8", "libstdc++6", "cuda"], "cudnn")
+    assert text.splitlines()[1:] == [
+        "Unattended-Upgrade::Package-Blacklist {",
+        '  "^cuda$";',
+        '  "^libcudnn8$";',
+        '  "^libstdc[+][+]6$";',
+        "};",
+    ]
+
+
+def test_pins_that_forbid_a_package(tmp_path: Path) -> None:
+    (tmp_path / "preferences.d").mkdir()
+    for name, package, priority in (("a", "libcufft-*", -1), ("b", "libcufft-12-3", 990), ("c", "firefox", -1)):
+        pin = f"Package: {package}\nPin: version *\nPin-Priority: {priority}\n"
+        (tmp_path / "preferences.d" / name).write_text(pin)
+    assert package_set.blame(["libcufft-12-3"], str(tmp_path)) == [f"{tmp_path}/preferences.d/a"]
