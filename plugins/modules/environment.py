@@ -292,7 +292,14 @@ class Builder(object):
         self.result["changed"] = True
         try:
             self.fill(directory, contents["constraints"] + system_constraints)
+            (site_packages,) = releases.site_packages(directory)
+            python = os.path.join(directory, "bin", "python")
+            compiled = bytecode.Bytecode(python, site_packages, os.path.join(self.cache, "bytecode"))
+            linked = compiled.link()
+            if bytecode.shared(directory):
+                compiled.compile()
             found = self.prove(directory)
+            self.result["bytecode"] = {"linked": linked, "kept": compiled.keep()}
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
             with contextlib.suppress(OSError):
@@ -300,7 +307,7 @@ class Builder(object):
             raise
 
     def fill(self, directory: str, constraints: List[str]) -> None:
-        """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
+        """Install into a new virtualenv, and put into it what keeps its processes on their release."""
         store = self.environment.shared
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
@@ -316,8 +323,6 @@ class Builder(object):
         if not self.params["native"]:
             shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
-        python = os.path.join(directory, "bin", "python")
-        self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(self.cache, "bytecode"))
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""

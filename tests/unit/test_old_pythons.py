@@ -57,7 +57,10 @@ for name in ("one", "two"):
 assert (environment.current(), environment.earlier(), environment.surplus(1)) == ("two", ["one"], ["one"])
 assert releases.users_of(environment.directory("one")) == []
 (place,) = releases.site_packages(environment.directory("one"))
-assert bytecode.compile_release(sys.executable, place, environment.shared("cache")) == {"linked": 0, "compiled": 0}
+made = bytecode.Bytecode(sys.executable, place, environment.shared("cache"))
+assert made.link() == 0 and bytecode.shared("/")
+made.compile()
+assert made.keep() == 0
 site = {"retries": 0}
 runner = installer.Installer({}, site, *[environment.shared(name) for name in ("tools", "cache", "log/x")])
 assert runner.run([sys.executable, "-c", "print('ok')"]) == "ok\\n"

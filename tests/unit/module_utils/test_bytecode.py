@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import grp
 import importlib.util
 import os
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -33,7 +35,10 @@ def install(store: Path, name: str) -> Path:
 
 
 def compile_release(store: Path, site_packages: Path) -> dict[str, int]:
-    return bytecode.compile_release(PYTHON, str(site_packages), str(store / "bytecode"))
+    made = bytecode.Bytecode(PYTHON, str(site_packages), str(store / "bytecode"))
+    linked = made.link()
+    made.compile()
+    return {"linked": linked, "kept": made.keep()}
 
 
 def compiled(source: Path) -> Path:
@@ -42,8 +47,8 @@ def compiled(source: Path) -> Path:
 
 def test_the_second_release_links_what_the_first_compiled(store: Path) -> None:
     first, second = install(store, "one"), install(store, "two")
-    assert compile_release(store, first) == {"linked": 0, "compiled": 2}
-    assert compile_release(store, second) == {"linked": 2, "compiled": 0}
+    assert compile_release(store, first) == {"linked": 0, "kept": 2}
+    assert compile_release(store, second) == {"linked": 2, "kept": 0}
     for name in ("__init__.py", "part.py"):
         assert compiled(second / "package" / name).samefile(compiled(first / "package" / name))
 
@@ -64,7 +69,7 @@ def test_a_users_import_writes_nothing(store: Path) -> None:
 def test_sources_that_are_not_the_caches_are_compiled_and_not_kept(store: Path) -> None:
     site_packages = install(store, "one")
     (site_packages / "own.py").write_text("x = 1\n")
-    assert compile_release(store, site_packages) == {"linked": 0, "compiled": 2}
+    assert compile_release(store, site_packages) == {"linked": 0, "kept": 2}
     assert compiled(site_packages / "own.py").exists()
     assert compiled(site_packages / "own.py").stat().st_nlink == 1
 
@@ -73,7 +78,7 @@ def test_a_source_that_is_no_python_is_left_alone(store: Path, capfd: pytest.Cap
     (store / "cache" / "package" / "template.py").write_text("class {{ name }}: '\\d'\n")
     (store / "cache" / "package" / "warned.py").write_text("x = '\\d'\n")
     site_packages = install(store, "one")
-    assert compile_release(store, site_packages) == {"linked": 0, "compiled": 4}
+    assert compile_release(store, site_packages) == {"linked": 0, "kept": 3}
     assert not compiled(site_packages / "package" / "template.py").exists()
     assert compiled(site_packages / "package" / "warned.py").exists()
     # Standard output is where Ansible reads a module's answer.
@@ -107,8 +112,57 @@ def test_a_cache_on_another_file_system_costs_time_not_the_release(
     first, second = install(store, "one"), install(store, "two")
     compile_release(store, first)
     monkeypatch.setattr(os, "link", refuse)
-    assert compile_release(store, second) == {"linked": 0, "compiled": 2}
+    assert compile_release(store, second) == {"linked": 0, "kept": 0}
     assert compiled(second / "package" / "part.py").exists()
+
+
+def test_what_an_import_compiled_is_kept_for_the_next_release(store: Path) -> None:
+    first, second = install(store, "one"), install(store, "two")
+    made = bytecode.Bytecode(PYTHON, str(first), str(store / "bytecode"))
+    assert made.link() == 0
+    subprocess.run([PYTHON, "-c", "import package"], env={"PYTHONPATH": str(first)}, check=True)
+    os.unlink(compiled(first / "package" / "part.py"))
+    assert made.keep() == 1
+    assert compile_release(store, second) == {"linked": 1, "kept": 1}
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "members", "alone"),
+    [
+        (0o700, "alice", [], True),
+        (0o750, "alice", [], True),
+        (0o750, "alice", ["alice"], True),
+        (0o750, "alice", ["bob"], False),
+        (0o750, "staff", [], False),
+        (0o740, "staff", ["bob"], True),
+        (0o755, "alice", [], False),
+        (0o701, "alice", [], False),
+    ],
+)
+def test_who_can_pass_through_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: str, members: list[str], alone: bool
+) -> None:
+    gid = os.getegid()
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: pwd.struct_passwd(("alice", "x", uid, gid, "", "/home/alice", "")))
+    monkeypatch.setattr("grp.getgrgid", lambda gid: grp.struct_group((group, "x", gid, members)))
+    release = tmp_path / "home" / "release"
+    release.mkdir(parents=True)
+    open_above(tmp_path)
+    tmp_path.joinpath("home").chmod(mode)
+    assert bytecode.shared(str(release)) is not alone
+
+
+def test_a_home_of_somebody_else_is_shared_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_above(tmp_path)
+    (tmp_path / "home").mkdir(mode=0o700)
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    assert bytecode.shared(str(tmp_path / "home"))
+
+
+def open_above(tmp_path: Path) -> None:
+    """Open the directories that pytest closes to others."""
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(0o755)
 
 
 def test_the_callers_python_settings_do_not_lead_bytecode_astray(
