@@ -9,6 +9,11 @@ from typing import Callable
 PR_SET_PDEATHSIG = 1
 
 
+def usable_cpus() -> int:
+    """Return on how many processors this process may run."""
+    return len(os.sched_getaffinity(0))
+
+
 def dying_with_us() -> Callable[[], None]:
     """Return what a child calls before its program starts, so that the kernel ends it when this process is killed.
 

@@ -292,14 +292,7 @@ class Builder(object):
         self.result["changed"] = True
         try:
             self.fill(directory, contents["constraints"] + system_constraints)
-            (site_packages,) = releases.site_packages(directory)
-            python = os.path.join(directory, "bin", "python")
-            compiled = bytecode.Bytecode(python, site_packages, os.path.join(self.cache, "bytecode"))
-            linked = compiled.link()
-            if bytecode.shared(directory):
-                compiled.compile()
             found = self.prove(directory)
-            self.result["bytecode"] = {"linked": linked, "kept": compiled.keep()}
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
             with contextlib.suppress(OSError):
@@ -307,7 +300,7 @@ class Builder(object):
             raise
 
     def fill(self, directory: str, constraints: List[str]) -> None:
-        """Install into a new virtualenv, and put into it what keeps its processes on their release."""
+        """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
         store = self.environment.shared
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
@@ -316,13 +309,17 @@ class Builder(object):
         bounds = os.path.join(directory, "constraints.txt")
         write(bounds, "".join(line + "\n" for line in constraints))
         write(os.path.join(directory, releases.HOLD), "")
-        tool.install(directory, self.params["requirements"], bounds)
+        compiled = bytecode.Bytecode(os.path.join(directory, "bin", "python"), os.path.join(self.cache, "bytecode"))
+        with compiled.ahead(tool.cache):
+            tool.install(directory, self.params["requirements"], bounds)
         (site_packages,) = releases.site_packages(directory)
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
         if not self.params["native"]:
             shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
+        linked, kept = compiled.complete(site_packages)
+        self.result["bytecode"] = {"linked": linked, "kept": kept}
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""

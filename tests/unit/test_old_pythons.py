@@ -57,10 +57,11 @@ for name in ("one", "two"):
 assert (environment.current(), environment.earlier(), environment.surplus(1)) == ("two", ["one"], ["one"])
 assert releases.users_of(environment.directory("one")) == []
 (place,) = releases.site_packages(environment.directory("one"))
-made = bytecode.Bytecode(sys.executable, place, environment.shared("cache"))
-assert made.link() == 0 and bytecode.shared("/")
-made.compile()
-assert made.keep() == 0
+if sys.version_info >= (3, 7):  # uv's floor: pip compiles by itself
+    compiled = bytecode.Bytecode(sys.executable, environment.shared("cache"))
+    with compiled.ahead(environment.shared("cache")):
+        pass
+    assert compiled.complete(place) == (0, 0)
 site = {"retries": 0}
 runner = installer.Installer({}, site, *[environment.shared(name) for name in ("tools", "cache", "log/x")])
 assert runner.run([sys.executable, "-c", "print('ok')"]) == "ok\\n"

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import grp
 import importlib.util
 import os
-import pwd
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import bytecode
+from ansible_collections.tensorwright.fleet.plugins.module_utils import bytecode, compile_program
 
-from tests.unit.environments import PYTHON, snapshot
+from tests.unit.environments import PYTHON, children, snapshot
 
 
 @pytest.fixture
@@ -34,11 +34,9 @@ def install(store: Path, name: str) -> Path:
     return site_packages
 
 
-def compile_release(store: Path, site_packages: Path) -> dict[str, int]:
-    made = bytecode.Bytecode(PYTHON, str(site_packages), str(store / "bytecode"))
-    linked = made.link()
-    made.compile()
-    return {"linked": linked, "kept": made.keep()}
+def compile_release(store: Path, site_packages: Path) -> tuple[int, int]:
+    """Return how many files were linked, and how many kept for others."""
+    return bytecode.Bytecode(PYTHON, str(store / "bytecode")).complete(str(site_packages))
 
 
 def compiled(source: Path) -> Path:
@@ -47,8 +45,8 @@ def compiled(source: Path) -> Path:
 
 def test_the_second_release_links_what_the_first_compiled(store: Path) -> None:
     first, second = install(store, "one"), install(store, "two")
-    assert compile_release(store, first) == {"linked": 0, "kept": 2}
-    assert compile_release(store, second) == {"linked": 2, "kept": 0}
+    assert compile_release(store, first) == (0, 2)
+    assert compile_release(store, second) == (2, 0)
     for name in ("__init__.py", "part.py"):
         assert compiled(second / "package" / name).samefile(compiled(first / "package" / name))
 
@@ -69,7 +67,7 @@ def test_a_users_import_writes_nothing(store: Path) -> None:
 def test_sources_that_are_not_the_caches_are_compiled_and_not_kept(store: Path) -> None:
     site_packages = install(store, "one")
     (site_packages / "own.py").write_text("x = 1\n")
-    assert compile_release(store, site_packages) == {"linked": 0, "kept": 2}
+    assert compile_release(store, site_packages) == (0, 2)
     assert compiled(site_packages / "own.py").exists()
     assert compiled(site_packages / "own.py").stat().st_nlink == 1
 
@@ -78,7 +76,7 @@ def test_a_source_that_is_no_python_is_left_alone(store: Path, capfd: pytest.Cap
     (store / "cache" / "package" / "template.py").write_text("class {{ name }}: '\\d'\n")
     (store / "cache" / "package" / "warned.py").write_text("x = '\\d'\n")
     site_packages = install(store, "one")
-    assert compile_release(store, site_packages) == {"linked": 0, "kept": 3}
+    assert compile_release(store, site_packages) == (0, 3)
     assert not compiled(site_packages / "package" / "template.py").exists()
     assert compiled(site_packages / "package" / "warned.py").exists()
     # Standard output is where Ansible reads a module's answer.
@@ -97,7 +95,7 @@ def test_a_stale_entry_is_never_imported(store: Path) -> None:
         entry.unlink()
         os.link(compiled(foreign), entry)
     second = install(store, "two")
-    assert compile_release(store, second)["linked"] == 2
+    assert compile_release(store, second) == (2, 0)
     program = "import package; print(package.part.VALUE)"
     run = [PYTHON, "-c", program]
     assert subprocess.check_output(run, env={"PYTHONPATH": str(second)}, text=True) == "1\n"
@@ -112,57 +110,70 @@ def test_a_cache_on_another_file_system_costs_time_not_the_release(
     first, second = install(store, "one"), install(store, "two")
     compile_release(store, first)
     monkeypatch.setattr(os, "link", refuse)
-    assert compile_release(store, second) == {"linked": 0, "kept": 0}
+    assert compile_release(store, second) == (0, 0)
     assert compiled(second / "package" / "part.py").exists()
 
 
-def test_what_an_import_compiled_is_kept_for_the_next_release(store: Path) -> None:
-    first, second = install(store, "one"), install(store, "two")
-    made = bytecode.Bytecode(PYTHON, str(first), str(store / "bytecode"))
-    assert made.link() == 0
-    subprocess.run([PYTHON, "-c", "import package"], env={"PYTHONPATH": str(first)}, check=True)
-    os.unlink(compiled(first / "package" / "part.py"))
-    assert made.keep() == 1
-    assert compile_release(store, second) == {"linked": 1, "kept": 1}
+def arrive(cache: Path, name: str) -> Path:
+    """Unpack a wheel into uv's cache, in the place where a finished one stands."""
+    package = cache / "archive-v0" / name
+    package.mkdir(parents=True)
+    (package / f"{name}.py").write_text("VALUE = 1\n")
+    return package / f"{name}.py"
 
 
-@pytest.mark.parametrize(
-    ("mode", "group", "members", "alone"),
-    [
-        (0o700, "alice", [], True),
-        (0o750, "alice", [], True),
-        (0o750, "alice", ["alice"], True),
-        (0o750, "alice", ["bob"], False),
-        (0o750, "staff", [], False),
-        (0o740, "staff", ["bob"], True),
-        (0o755, "alice", [], False),
-        (0o701, "alice", [], False),
-    ],
-)
-def test_who_can_pass_through_a_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, group: str, members: list[str], alone: bool
-) -> None:
-    gid = os.getegid()
-    monkeypatch.setattr("pwd.getpwuid", lambda uid: pwd.struct_passwd(("alice", "x", uid, gid, "", "/home/alice", "")))
-    monkeypatch.setattr("grp.getgrgid", lambda gid: grp.struct_group((group, "x", gid, members)))
-    release = tmp_path / "home" / "release"
-    release.mkdir(parents=True)
-    open_above(tmp_path)
-    tmp_path.joinpath("home").chmod(mode)
-    assert bytecode.shared(str(release)) is not alone
+def test_what_the_installer_unpacks_is_compiled_while_it_works(store: Path) -> None:
+    cache, site_packages = store / "uv", store / "one"
+    old = arrive(cache, "old")
+    release = bytecode.Bytecode(PYTHON, str(store / "bytecode"))
+    with release.ahead(str(cache)):
+        # The compilers have begun to watch as soon as they compile what comes.
+        for number in range(1000):
+            arrive(cache, f"probe{number}")
+            time.sleep(0.05)
+            if os.listdir(release.shelf):
+                break
+        filling = cache / ".tmpA1"
+        filling.mkdir()
+        (filling / "part.py").write_text("VALUE = 1\n")
+        (filling / "template.py").write_text("{{ no python }}\n")
+        key = compile_program.key(os.lstat(filling / "part.py"))
+        deadline = time.monotonic() + 30
+        while key not in os.listdir(release.shelf) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (filling / "part.py").rename(cache / "archive-v0" / "part.py")
+    site_packages.mkdir()
+    os.link(cache / "archive-v0" / "part.py", site_packages / "part.py")
+    os.link(old, site_packages / "old.py")
+    assert release.complete(str(site_packages)) == (1, 1), "what was there before is none of the watchers' business"
+    assert compiled(site_packages / "part.py").exists()
 
 
-def test_a_home_of_somebody_else_is_shared_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_above(tmp_path)
-    (tmp_path / "home").mkdir(mode=0o700)
-    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
-    assert bytecode.shared(str(tmp_path / "home"))
+def test_a_file_that_was_half_written_when_it_was_compiled_is_compiled_again(store: Path) -> None:
+    shelf, cache = store / "bytecode" / sys.implementation.cache_tag, store / "uv"
+    shelf.mkdir(parents=True)
+    source = arrive(cache, "growing")
+    compile_program.compile_source(str(source), str(shelf / compile_program.key(os.lstat(source))))
+    source.write_text("VALUE = 1\nVALUE = 2\n")
+    site_packages = store / "one"
+    site_packages.mkdir()
+    os.link(source, site_packages / "growing.py")
+    assert compile_release(store, site_packages) == (0, 1)
 
 
-def open_above(tmp_path: Path) -> None:
-    """Open the directories that pytest closes to others."""
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(0o755)
+def test_compilers_end_with_the_installer_whatever_ends_it(store: Path) -> None:
+    release = bytecode.Bytecode(PYTHON, str(store / "bytecode"))
+    before, during = children(os.getpid()), []
+
+    def interrupted() -> None:
+        with release.ahead(str(store / "uv")):
+            during.extend(children(os.getpid()))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert set(during) > set(before)
+    assert children(os.getpid()) == before
 
 
 def test_the_callers_python_settings_do_not_lead_bytecode_astray(
