@@ -84,6 +84,7 @@ def main() -> None:
     if what == "rest":
         rest(places[0], part, parts)
         return
+    os.nice(10)  # the installer goes first
     done = threading.Event()
 
     def listen() -> None:
