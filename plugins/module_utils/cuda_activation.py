@@ -51,7 +51,9 @@ rehash
 """,
         """\
 set _TENSORWRIGHT_CUDA=1
-if ( $?CUDA_HOME ) set _OLD_TENSORWRIGHT_CUDA_HOME="$CUDA_HOME:q"
+if ( $?CUDA_HOME ) then
+    set _OLD_TENSORWRIGHT_CUDA_HOME="$CUDA_HOME:q"
+endif
 setenv CUDA_HOME "@HOME@"
 if ( $?LD_LIBRARY_PATH ) then
     set _OLD_TENSORWRIGHT_LD_LIBRARY_PATH="$LD_LIBRARY_PATH:q"

@@ -19,6 +19,7 @@ CUDA = r"cudart|nvJitLink|nvrtc(?:-builtins)?|cublas(?:Lt)?|cufft|curand|cusolve
 CUDNN, NCCL, TENSORRT = r"cudnn(?:_\w+)?", "nccl", "nvinfer(?:_plugin)?"
 NEEDED = ("cudart", "cublas", "cufft", "cusolver", "cusparse", "cudnn")
 NVCC = os.path.join("nvidia", "cuda_nvcc")
+ROOT = "/usr/local/cuda-{}"
 SYSTEM = "/usr/lib/*-linux-gnu"  # where cuDNN, NCCL and TensorRT lie, and cuBLAS of CUDA 10.1 and 10.2
 
 
@@ -37,7 +38,7 @@ def planned(plan: Dict[str, Any]) -> Optional[Dict[str, Any]]:
 
 def home(wanted: Dict[str, Any]) -> str:
     """Return where the packages of a CUDA version lie."""
-    return "/usr/local/cuda-{}".format(wanted["version"])
+    return ROOT.format(wanted["version"])
 
 
 def places(site_packages: str, wanted: Dict[str, Any]) -> List[Tuple[str, str]]:

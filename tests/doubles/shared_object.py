@@ -36,3 +36,29 @@ def lay_out(directory: Path, needed: dict[str, Sequence[str]], runpath: str = ""
     directory.mkdir(parents=True, exist_ok=True)
     for soname, others in needed.items():
         (directory / soname).write_bytes(shared_object(soname, others, runpath))
+
+
+# CUDA 12 as its wheels lay it out: directory → soname → what it needs.
+WHEELS: dict[str, dict[str, Sequence[str]]] = {
+    "cuda_runtime": {"libcudart.so.12": ()},
+    "nvjitlink": {"libnvJitLink.so.12": ()},
+    "cublas": {"libcublas.so.12": ("libcublasLt.so.12",), "libcublasLt.so.12": (), "libnvblas.so.12": ("libcublas.so.12",)},
+    "cufft": {"libcufft.so.11": (), "libcufftw.so.11": ("libcufft.so.11",)},
+    "cusolver": {"libcusolver.so.11": ("libcublas.so.12", "libcublasLt.so.12", "libcusparse.so.12", "libnvJitLink.so.12")},
+    "cusparse": {"libcusparse.so.12": ("libnvJitLink.so.12",)},
+    "cudnn": {"libcudnn.so.9": (), "libcudnn_graph.so.9": (), "libcudnn_ops.so.9": ("libcudnn_graph.so.9",)},
+    "cuda_cupti": {"libcupti.so.12": ()},
+    "nccl": {"libnccl.so.2": ()},
+}
+CUDA = {soname: needed for libraries in WHEELS.values() for soname, needed in libraries.items()}
+LOADED = sorted(set(CUDA) - {"libnvblas.so.12", "libcufftw.so.11"})
+
+
+def files() -> dict[str, bytes]:
+    """Return what the CUDA wheels bring, as the files of one: path → content."""
+    found = {
+        f"nvidia/{directory}/lib/{soname}": shared_object(soname, needed, "$ORIGIN:$ORIGIN/../../nvjitlink/lib")
+        for directory, libraries in WHEELS.items()
+        for soname, needed in libraries.items()
+    }
+    return {**found, "nvidia/cuda_nvcc/bin/ptxas": b"#!/bin/sh\necho stand-in\n"}
