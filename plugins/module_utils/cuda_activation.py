@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CUDA in the shells that activate an environment: what is added to the scripts that the installers write, and to their `deactivate`."""
+"""CUDA in the shells that activate an environment: what is added to the scripts that the installers write."""
 
 import os
 import re
@@ -101,19 +101,17 @@ end
 
 
 def extend(directory: str, tools: str, home: str = "") -> None:
-    """Add CUDA to the activation scripts in a directory: its tools to PATH, and the variables of a CUDA that the system has at `home`."""
-    for name, shell in SHELLS.items():
-        script = os.path.join(directory, name)
+    """Add CUDA to the activation scripts in a directory: its tools to PATH, and the variables of a CUDA at `home` in the system."""
+    values = (("@BIN@", tools), ("@HOME@", home), ("@LIBRARIES@", home + "/lib64:" + home + "/extras/CUPTI/lib64"))
+    for script_name, shell in SHELLS.items():
+        script = os.path.join(directory, script_name)
         text = files.text(script)
         begin = re.search(shell.deactivate, text, re.MULTILINE)
         if begin is None:
             continue
         if home:
             text = text[: begin.end()] + shell.restore + text[begin.end() :]
-        values = {
-            "BIN": tools,
-            "HOME": home,
-            "LIBRARIES": ":".join([os.path.join(home, "lib64"), os.path.join(home, "extras", "CUPTI", "lib64")]),
-        }
         added = NOTE + shell.path + (shell.variables if home else "")
-        files.replace(script, text.rstrip("\n") + "\n" + re.sub("@([A-Z]+)@", lambda match: values[match.group(1)], added))
+        for name, value in values:
+            added = added.replace(name, value)
+        files.replace(script, text.rstrip("\n") + "\n" + added)

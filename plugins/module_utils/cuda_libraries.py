@@ -125,7 +125,9 @@ def remedy(path: str) -> str:
     for record in sorted(glob.glob(os.path.join(glob.escape(base + found), "*.dist-info", "RECORD"))):
         if re.search("^{},".format(re.escape(name)), files.text(record), re.MULTILINE):
             distribution = "==".join(os.path.basename(os.path.dirname(record))[: -len(".dist-info")].split("-")[:2])
-            return "put it back with `pip install --force-reinstall --no-deps {}` in the environment".format(distribution)
+            return "put it back with `pip install --force-reinstall --no-deps {}` in the environment".format(
+                distribution
+            )
     return "install the distribution that it belongs to anew"
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 
 # Written anew for each release, below the functions.
-LIBRARIES = ()  # each after those that it needs; absolute, or below the directory that this file is in
+LIBRARIES = ()  # type: tuple[str, ...]  # each after those that it needs; absolute, or below the directory that this file is in
 TOOLKIT = ""  # has bin/ptxas and nvvm
 
 failed = {}  # type: dict[str, str]  # path of what could not be loaded: why
@@ -73,14 +73,15 @@ class Watcher(object):
         finders = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
         specs = (finder.find_spec(name, path, target) for finder in finders)
         spec = next((spec for spec in specs if spec is not None), None)
-        execute = getattr(getattr(spec, "loader", None), "exec_module", None)
-        if execute is not None:
+        loader = getattr(spec, "loader", None)
+        execute = getattr(loader, "exec_module", None)
+        if loader is not None and execute is not None:
 
             def exec_module(module):  # type: ignore[no-untyped-def]
                 load()
                 return execute(module)
 
-            spec.loader.exec_module = exec_module
+            loader.exec_module = exec_module
         return spec
 
     def find_module(self, name, path=None):

@@ -228,7 +228,9 @@ class Builder(object):
             "native": params["native"],
         }
         cuda = cuda_libraries.planned(params["plan"])
-        return dict(contents, cuda=cuda) if cuda else contents  # of one wheel, a CPU host and several CUDA versions make releases
+        return (
+            dict(contents, cuda=cuda) if cuda else contents
+        )  # of one wheel, a CPU host and several CUDA versions make releases
 
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.

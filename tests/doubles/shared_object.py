@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 HEADER, PROGRAM, SYMBOL = 64, 56, 24
@@ -25,13 +25,15 @@ def shared_object(soname: str, needed: Sequence[str] = (), runpath: str = "", ma
     entries = b"".join(struct.pack("<qQ", *tag) for tag in tags)
     end = dynamic + len(entries)
     ident = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header = ident + struct.pack("<HHIQQQIHHHHHH", 3, MACHINES[machine], 1, 0, HEADER, 0, 0, HEADER, PROGRAM, 2, 64, 0, 0)
+    header = ident + struct.pack(
+        "<HHIQQQIHHHHHH", 3, MACHINES[machine], 1, 0, HEADER, 0, 0, HEADER, PROGRAM, 2, 64, 0, 0
+    )
     load = struct.pack("<IIQQQQQQ", 1, 6, 0, 0, 0, end, end, 4096)
     info = struct.pack("<IIQQQQQQ", 2, 6, dynamic, dynamic, dynamic, len(entries), len(entries), 8)
     return (header + load + info + bytes(SYMBOL) + strings).ljust(dynamic, b"\0") + entries
 
 
-def lay_out(directory: Path, needed: dict[str, Sequence[str]], runpath: str = "") -> None:
+def lay_out(directory: Path, needed: Mapping[str, Sequence[str]], runpath: str = "") -> None:
     """Write libraries, soname → what it needs, into a directory."""
     directory.mkdir(parents=True, exist_ok=True)
     for soname, others in needed.items():
@@ -42,9 +44,15 @@ def lay_out(directory: Path, needed: dict[str, Sequence[str]], runpath: str = ""
 WHEELS: dict[str, dict[str, Sequence[str]]] = {
     "cuda_runtime": {"libcudart.so.12": ()},
     "nvjitlink": {"libnvJitLink.so.12": ()},
-    "cublas": {"libcublas.so.12": ("libcublasLt.so.12",), "libcublasLt.so.12": (), "libnvblas.so.12": ("libcublas.so.12",)},
+    "cublas": {
+        "libcublas.so.12": ("libcublasLt.so.12",),
+        "libcublasLt.so.12": (),
+        "libnvblas.so.12": ("libcublas.so.12",),
+    },
     "cufft": {"libcufft.so.11": (), "libcufftw.so.11": ("libcufft.so.11",)},
-    "cusolver": {"libcusolver.so.11": ("libcublas.so.12", "libcublasLt.so.12", "libcusparse.so.12", "libnvJitLink.so.12")},
+    "cusolver": {
+        "libcusolver.so.11": ("libcublas.so.12", "libcublasLt.so.12", "libcusparse.so.12", "libnvJitLink.so.12")
+    },
     "cusparse": {"libcusparse.so.12": ("libnvJitLink.so.12",)},
     "cudnn": {"libcudnn.so.9": (), "libcudnn_graph.so.9": (), "libcudnn_ops.so.9": ("libcudnn_graph.so.9",)},
     "cuda_cupti": {"libcupti.so.12": ()},

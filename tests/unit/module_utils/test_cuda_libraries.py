@@ -115,7 +115,9 @@ def test_cublas_of_cuda_10_1_lies_with_the_systems_libraries(system: Path) -> No
 
 def test_a_library_that_is_missing_is_named_with_the_remedy(packages: Path, system: Path) -> None:
     (packages / "nvidia/cufft/lib/libcufft.so.11").unlink()
-    with pytest.raises(MissingError, match=r"the CUDA library libcufft is not in .*/nvidia/\*/lib.*; the package index"):
+    with pytest.raises(
+        MissingError, match=r"the CUDA library libcufft is not in .*/nvidia/\*/lib.*; the package index"
+    ):
         cuda_libraries.find(str(packages), WANTED)
     with pytest.raises(MissingError, match=r"libcudart is not in .*/cuda-11.8/lib64.*; run playbooks/nvidia.yml"):
         cuda_libraries.find("/nowhere", {**WANTED, "from": "apt", "version": "11.8"})

@@ -83,7 +83,9 @@ def test_a_part_of_tensorflow_or_what_imports_it_is_enough(place: Path) -> None:
     assert ask(place, "import keras\n")["libraries"][0].startswith(f"{place}/ours/")
 
 
-@pytest.mark.parametrize("program", ["import json\n", "import importlib.util; importlib.util.find_spec('tensorflow')\n"])
+@pytest.mark.parametrize(
+    "program", ["import json\n", "import importlib.util; importlib.util.find_spec('tensorflow')\n"]
+)
 def test_who_does_not_import_it_loads_nothing(place: Path, program: str) -> None:
     found = ask(place, program)
     assert found["libraries"] == []
@@ -94,7 +96,9 @@ def test_who_does_not_import_it_loads_nothing(place: Path, program: str) -> None
 
 def test_who_wants_to_know_of_a_tensorflow_that_is_not_there_is_told(place: Path) -> None:
     shutil.rmtree(place / "tensorflow")
-    assert ask(place, "import importlib.util; assert importlib.util.find_spec('tensorflow') is None\n")["libraries"] == []
+    assert (
+        ask(place, "import importlib.util; assert importlib.util.find_spec('tensorflow') is None\n")["libraries"] == []
+    )
 
 
 def test_xla_is_led_to_the_releases_ptxas(place: Path) -> None:

@@ -38,7 +38,11 @@ def present(site: Site, source: str = "wheels", version: str = "12.5", **changes
         Wheel("nvidia-cuda-cu12", "12.5", shared_object.files()),
         tensorflow_wheel.tensorflow("2.21.0", f"tensorflow-{source}", LOADS, True, requires=("numpy>=1",)),
     )
-    requirements = [f"tensorflow-{source}==2.21.0", *["pip"] * ("native" not in changes), *["nvidia-cuda-cu12"] * bool(files)]
+    requirements = [
+        f"tensorflow-{source}==2.21.0",
+        *["pip"] * ("native" not in changes),
+        *["nvidia-cuda-cu12"] * bool(files),
+    ]
     return site.try_present(
         "2.21.0", **{"requirements": requirements, "plan": plan(source, version), "cuda_build": True, **changes}
     )
@@ -76,7 +80,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     toolkit = {name: needed for name, needed in CUDA.items() if not name.startswith(("libcudnn", "libnccl"))}
     for version in ("12.2", "12.3"):
         lay_out(tmp_path / f"usr/local/cuda-{version}/lib64", toolkit)
-    lay_out(tmp_path / "usr/lib/x86_64-linux-gnu", {name: () for name in CUDA.keys() - toolkit.keys()})
+    lay_out(tmp_path / "usr/lib/x86_64-linux-gnu", dict.fromkeys(CUDA.keys() - toolkit.keys(), ()))
     return tmp_path
 
 
@@ -133,7 +137,9 @@ def test_of_several_in_the_system_it_is_the_planned_one(site: Site, hostile: Pat
     assert names(found) == LOADED
     home = system / f"usr/local/cuda-{version}"
     assert {path.parent for path in found} == {home / "lib64", system / "usr/lib/x86_64-linux-gnu"}
-    shell = f". {site.path}/bin/activate; echo $CUDA_HOME $LD_LIBRARY_PATH; deactivate; echo $CUDA_HOME $LD_LIBRARY_PATH"
+    shell = (
+        f". {site.path}/bin/activate; echo $CUDA_HOME $LD_LIBRARY_PATH; deactivate; echo $CUDA_HOME $LD_LIBRARY_PATH"
+    )
     told = subprocess.check_output(["bash", "-c", shell], env={"PATH": os.defpath}, text=True).splitlines()
     assert told == [f"{home} {home}/lib64:{home}/extras/CUPTI/lib64", ""]
 
@@ -172,7 +178,9 @@ def test_a_library_that_no_longer_loads_is_named_with_cause_and_remedy(site: Sit
     stand_in.unlink()
     stand_in.write_text(text)
     failed = run_module("session", python=python, version="2.21.0", cuda_build=True)
-    assert failed["msg"].startswith(f"{python}: the CUDA library libcublas.so.12 does not load: libcublasLt.so.12: cannot open")
+    assert failed["msg"].startswith(
+        f"{python}: the CUDA library libcublas.so.12 does not load: libcublasLt.so.12: cannot open"
+    )
     told = (
         f"the CUDA library libcublasLt.so.12 does not load: {library}: cannot open shared object file: No such file or "
         "directory; put it back with `pip install --force-reinstall --no-deps nvidia_cuda_cu12==12.5` in the environment"
