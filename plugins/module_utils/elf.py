@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional
 Library = NamedTuple("Library", [("soname", str), ("needed", List[str])])
 
 LOAD, DYNAMIC = 1, 2
-NULL, NEEDED, STRTAB, SONAME = 0, 1, 5, 14
+NEEDED, STRTAB, SONAME = 1, 5, 14
 
 
 def read(path: str) -> Optional[Library]:
@@ -33,8 +33,6 @@ def read(path: str) -> Optional[Library]:
         return None
     found: Dict[int, List[str]] = {NEEDED: [], SONAME: []}
     for tag, value in entries:
-        if tag == NULL:
-            break
         if tag in found:
             found[tag].append(names[value : names.find(b"\0", value)].decode("utf-8", "replace"))
     return Library((found[SONAME] or [""])[0], found[NEEDED])

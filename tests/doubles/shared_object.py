@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 HEADER, PROGRAM, SYMBOL = 64, 56, 24
+BASE = 0x10000  # an address in memory is not the place in the file
 MACHINES = {"x86_64": 62, "aarch64": 183}
 
 
@@ -21,15 +22,15 @@ def shared_object(soname: str, needed: Sequence[str] = (), runpath: str = "", ma
     dynamic = (table + len(strings) + 7) // 8 * 8
     tags = [(14, offsets[0]), *((1, offset) for offset in offsets[1 : 1 + len(needed)])]
     tags += [(29, offsets[-1])] * bool(runpath)
-    tags += [(5, table), (6, start), (10, len(strings)), (11, SYMBOL), (0, 0)]
+    tags += [(5, BASE + table), (6, BASE + start), (10, len(strings)), (11, SYMBOL), (0, 0)]
     entries = b"".join(struct.pack("<qQ", *tag) for tag in tags)
     end = dynamic + len(entries)
     ident = b"\x7fELF\x02\x01\x01" + bytes(9)
     header = ident + struct.pack(
         "<HHIQQQIHHHHHH", 3, MACHINES[machine], 1, 0, HEADER, 0, 0, HEADER, PROGRAM, 2, 64, 0, 0
     )
-    load = struct.pack("<IIQQQQQQ", 1, 6, 0, 0, 0, end, end, 4096)
-    info = struct.pack("<IIQQQQQQ", 2, 6, dynamic, dynamic, dynamic, len(entries), len(entries), 8)
+    load = struct.pack("<IIQQQQQQ", 1, 6, 0, BASE, BASE, end, end, 4096)
+    info = struct.pack("<IIQQQQQQ", 2, 6, dynamic, BASE + dynamic, BASE + dynamic, len(entries), len(entries), 8)
     return (header + load + info + bytes(SYMBOL) + strings).ljust(dynamic, b"\0") + entries
 
 

@@ -100,6 +100,7 @@ def test_apt_is_the_planned_version(system: Path, version: str) -> None:
     toolkit = f"{system}/usr/local/cuda-{version}"
     assert f"{toolkit}/lib64/libcudart.so.12" in found
     assert f"{toolkit}/extras/CUPTI/lib64/libcupti.so.12" in found
+    assert len([path for path in found if "libcudart" in path]) == 1  # its other name is a link
     there = [path for path in found if not path.startswith(toolkit)]
     assert names(there) == ["libcudnn.so.8", "libcudnn_ops_infer.so.8", "libnccl.so.2"]
     assert "libnvinfer.so.8" in names(cuda_libraries.find("/nowhere", {**wanted, "tensorrt": "8.6"}))

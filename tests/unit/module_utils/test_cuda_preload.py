@@ -106,6 +106,8 @@ def test_xla_is_led_to_the_releases_ptxas(place: Path) -> None:
     found = ask(place, "import tensorflow\n", PATH="/usr/bin:/opt/cuda-13/bin")
     assert found["path"] == f"{place}/toolkit/bin:/usr/bin:/opt/cuda-13/bin"
     assert found["flags"] == flag
+    again = ask(place, "import tensorflow, importlib; importlib.reload(tensorflow)\n", PATH="/usr/bin")
+    assert again["path"] == f"{place}/toolkit/bin:/usr/bin"
     assert ask(place, "import tensorflow\n", XLA_FLAGS="--xla_x=1")["flags"] == f"--xla_x=1 {flag}"
     for own in ("--xla_gpu_cuda_data_dir=/mine", "/home/alice/flags"):
         assert ask(place, "import tensorflow\n", XLA_FLAGS=own)["flags"] == own
