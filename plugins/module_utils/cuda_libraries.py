@@ -15,10 +15,9 @@ MODULE = "_tensorwright_cuda"
 PTH = "zz_tensorwright_cuda.pth"  # read after zz_tensorwright.pth, which resolves the environment's link
 START = "import {0}; {0}.watch()\n".format(MODULE)
 # What TensorFlow's builds load, and what these load in turn; not the rest of the toolkit.
-CUDA = r"cudart|nvJitLink|nvrtc(?:-builtins)?|cublas(?:Lt)?|cufft|curand|cusolver|cusparse|cupti"
+CUDA = r"cudart|nvJitLink|nvrtc(?:-builtins)?|cublas(?:Lt)?|cufft|curand|cusolver|cusparse|cupti|nvperf_(?:host|target)"
 CUDNN, NCCL, TENSORRT = r"cudnn(?:_\w+)?", "nccl", "nvinfer(?:_plugin)?"
 NEEDED = ("cudart", "cublas", "cufft", "cusolver", "cusparse", "cudnn")
-NVCC = os.path.join("nvidia", "cuda_nvcc")
 ROOT = "/usr/local/cuda-{}"
 SYSTEM = "/usr/lib/*-linux-gnu"  # where cuDNN, NCCL and TensorRT lie, and cuBLAS of CUDA 10.1 and 10.2
 
@@ -45,15 +44,15 @@ def places(site_packages: str, wanted: Dict[str, Any]) -> List[Tuple[str, str]]:
     """Return where the libraries are looked for: (pattern of directories, pattern of file names)."""
     parts = [CUDA, CUDNN, NCCL] + [TENSORRT] * bool(wanted["tensorrt"])
     if wanted["from"] == "wheels":
-        names = r"lib(?:{})\.so\.[\d.]+".format("|".join(parts))
+        names = r"lib(?:{})\.so[\d.]*".format("|".join(parts))
         base = glob.escape(site_packages)
         return [(os.path.join(base, "nvidia", "*", "lib"), names), (os.path.join(base, "tensorrt_libs"), names)]
     versioned = [(CUDNN, wanted["cudnn"]), (TENSORRT, wanted["tensorrt"])]
     majors = [r"(?:{})\.so\.{}".format(part, version.split(".")[0]) for part, version in versioned if version]
     toolkit = home(wanted)
     return [
-        (os.path.join(toolkit, "lib64"), r"lib(?:{})\.so\.[\d.]+".format(CUDA)),
-        (os.path.join(toolkit, "extras", "CUPTI", "lib64"), r"lib(?:{})\.so\.[\d.]+".format(CUDA)),
+        (os.path.join(toolkit, "lib64"), r"lib(?:{})\.so[\d.]*".format(CUDA)),
+        (os.path.join(toolkit, "extras", "CUPTI", "lib64"), r"lib(?:{})\.so[\d.]*".format(CUDA)),
         (SYSTEM, r"lib(?:{})(?:\.\d+)*".format("|".join(majors + [NCCL + r"\.so\.\d+", r"cublas(?:Lt)?\.so\.10"]))),
     ]
 
@@ -63,7 +62,7 @@ def find(site_packages: str, wanted: Dict[str, Any]) -> List[str]:
     found: Dict[str, Tuple[str, List[str]]] = {}
     searched = places(site_packages, wanted)
     for directories, names in searched:
-        for path in sorted(glob.glob(os.path.join(directories, "lib*.so.*"))):
+        for path in sorted(glob.glob(os.path.join(directories, "lib*.so*"))):
             name = os.path.basename(path)
             library = elf.read(path) if re.match(names + "$", name) else None
             if library and library.soname == name:  # the other names of it are links
@@ -102,8 +101,13 @@ def ordered(found: Dict[str, Tuple[str, List[str]]]) -> List[str]:
 def place(release: str, site_packages: str, wanted: Dict[str, Any], native: bool) -> None:
     """Make the planned CUDA the one that the release's Pythons load, and that its activation shows to shells. Raises MissingError."""
     libraries = [inside(path, site_packages) for path in find(site_packages, wanted)]
-    toolkit = home(wanted) if wanted["from"] == "apt" else NVCC
-    lines = ["LIBRARIES = {!r}".format(tuple(libraries)), "TOOLKIT = {!r}".format(toolkit)]
+    system = home(wanted) if wanted["from"] == "apt" else ""
+    compilers = glob.glob(os.path.join(glob.escape(site_packages), "nvidia", "*", "bin", "ptxas"))
+    toolkit = system or os.path.dirname(os.path.dirname((sorted(compilers) or [""])[0]))
+    lines = [
+        "LIBRARIES = {!r}".format(tuple(libraries)),
+        "TOOLKIT = {!r}".format(inside(toolkit, site_packages)),
+    ]
     module = os.path.join(site_packages, MODULE + ".py")
     files.replace(module, getsource(cuda_preload) + "\n\n" + "\n".join(lines) + "\n")
     python = os.path.join(release, "bin", "python")
@@ -111,10 +115,8 @@ def place(release: str, site_packages: str, wanted: Dict[str, Any], native: bool
     if native:
         return  # the system's Python is led here by a line of its own, see native
     files.replace(os.path.join(site_packages, PTH), START)
-    if wanted["from"] == "apt":
-        cuda_activation.extend(os.path.join(release, "bin"), os.path.join(toolkit, "bin"), toolkit)
-    else:
-        cuda_activation.extend(os.path.join(release, "bin"), os.path.join(site_packages, toolkit, "bin"))
+    if toolkit:
+        cuda_activation.extend(os.path.join(release, "bin"), os.path.join(toolkit, "bin"), system)
 
 
 def remedy(path: str) -> str:

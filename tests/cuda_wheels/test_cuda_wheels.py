@@ -49,6 +49,7 @@ SONAMES = [
     "libcusparse.so.12",
     "libnccl.so.2",
     "libnvJitLink.so.12",
+    "libnvperf_host.so",
     "libnvrtc.so.12",
 ]
 # Loads each by its soname, and tells which file the process has for it.

@@ -56,7 +56,7 @@ WHEELS: dict[str, dict[str, Sequence[str]]] = {
     },
     "cusparse": {"libcusparse.so.12": ("libnvJitLink.so.12",)},
     "cudnn": {"libcudnn.so.9": (), "libcudnn_graph.so.9": (), "libcudnn_ops.so.9": ("libcudnn_graph.so.9",)},
-    "cuda_cupti": {"libcupti.so.12": ()},
+    "cuda_cupti": {"libcupti.so.12": (), "libnvperf_host.so": ()},
     "nccl": {"libnccl.so.2": ()},
 }
 CUDA = {soname: needed for libraries in WHEELS.values() for soname, needed in libraries.items()}
