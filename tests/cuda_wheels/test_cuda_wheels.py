@@ -58,7 +58,7 @@ import ctypes, json
 {{before}}
 for name in {SONAMES}:
     ctypes.CDLL(name)
-paths = {{{{line.split()[-1] for line in open("/proc/self/maps") if ".so." in line}}}}
+paths = {{{{line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}}}}
 print(json.dumps({{{{name: [path for path in paths if name in path] for name in {SONAMES}}}}}))
 """
 

@@ -27,7 +27,7 @@ LOADS = f"""
 import ctypes, json, tensorflow
 for name in {SONAMES}:
     ctypes.CDLL(name)
-paths = {{line.split()[-1] for line in open("/proc/self/maps") if ".so." in line}}
+paths = {{line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}}
 print(json.dumps(sorted(path for path in paths if path.rpartition("/")[2] in {SONAMES})))
 """
 # Shell → how it sources a script and sets a variable.

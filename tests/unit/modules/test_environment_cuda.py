@@ -20,7 +20,7 @@ from tests.unit.environments import PYTHON, Site, run_module
 LOADS = f"import ctypes; [ctypes.CDLL(name) for name in {LOADED!r}]"
 MAPPED = (
     "import tensorflow\n"
-    "paths = {line.split()[-1] for line in open('/proc/self/maps') if '.so.' in line}\n"
+    "paths = {line.split()[-1] for line in open('/proc/self/maps') if '.so' in line}\n"
     f"print(*sorted(path for path in paths if path.rpartition('/')[2] in {sorted(CUDA)!r}), sep='\\n')"
 )
 
