@@ -14,10 +14,14 @@ import re
 import subprocess
 from typing import Any, Dict, List
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, files
+
 BIN = "/usr/local/bin"
 SITES = "/usr/local/lib/python3*/*-packages"  # where Pythons keep local additions
 SYSTEM_BINS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 NOT_TOOLS = ("python", "pip", "activate", "deactivate", "pydoc", "tensorflow-env")
+
+CUDA_START = "import os; os.path.isdir({0!r}) and __import__({1!r}).watch()\n"
 
 # What the system's Python has already, and what that in turn requires: asked of that Python, which alone knows its paths.
 PROBE = """
@@ -97,9 +101,13 @@ def leads_to(pth: str) -> str:
 def point(pth: str, site_packages: str, check_mode: bool = False) -> bool:
     """Let the .pth file lead to a release's site-packages, by rename; return whether that is a change.
 
-    It names the release, not the environment's link: a running Python must not find half of the next release.
+    It names the release, not the environment's link: a running Python must not find half of the next release. A release for GPUs
+    is told as well when TensorFlow is imported; a Python that starts after the release was removed says nothing about it.
     """
-    if leads_to(pth) == site_packages:
+    text = site_packages + "\n"
+    if os.path.exists(os.path.join(site_packages, cuda_libraries.MODULE + ".py")):
+        text += CUDA_START.format(site_packages, cuda_libraries.MODULE)
+    if files.text(pth) == text:
         return False
     if check_mode:
         return True
@@ -110,7 +118,7 @@ def point(pth: str, site_packages: str, check_mode: bool = False) -> bool:
     # Debian lets the group `staff` write here: a link that somebody laid out beforehand must not be followed.
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
-        out.write(site_packages + "\n")
+        out.write(text)
     os.rename(partial, pth)
     return True
 

@@ -14,7 +14,13 @@ import tempfile
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, processes, releases, session_program
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    cuda_libraries,
+    diagnosis,
+    processes,
+    releases,
+    session_program,
+)
 
 GREETING = "Hello, TensorFlow!"
 ANSWER = [[5.0, 14.0], [14.0, 50.0]]
@@ -26,6 +32,11 @@ places = site.getsitepackages()
 there = [sys.path.index(place) for place in places if place in sys.path]
 first = there[0] + 1 if places[0] in sys.path else min(there or [len(sys.path)])
 sys.path.insert(first, {!r})
+try:
+    import _tensorwright_cuda
+    _tensorwright_cuda.watch()
+except ImportError:  # no release for GPUs
+    pass
 exec(sys.stdin.read())
 """
 SIGNALS = {
@@ -90,6 +101,8 @@ def _becoming(entry: Optional[pwd.struct_passwd]) -> Callable[[], None]:
 def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, Any]:
     """Run the session test with `python` as `user` and return what it found, with `user` and `seconds` (wall time).
 
+    For a release with CUDA libraries of its own, `device` says in words how far the proof went.
+
     `extra_path` is a site-packages directory that this Python is to look into as well (method native).
     Raises SessionError.
     """
@@ -115,6 +128,8 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
         found: Dict[str, Any] = json.loads(marked[-1][len(MARK) :])
     except ValueError:
         raise SessionError("the session test said something else than what it found", out + err) from None
+    if "cuda" in found:
+        found["device"] = device(found["gpus"], found["cuda"])
     found["user"] = user
     found["seconds"] = round(time.time() - start, 1)
     return found
@@ -154,6 +169,33 @@ def _why(status: int, output: str) -> str:
     return "failed: {}".format(diagnosis.explain(output) or diagnosis.unknown(output))
 
 
+def device(gpus: int, cuda: Dict[str, Any]) -> str:
+    """Return what the session has proved of a release for GPUs, no more: that they work, only one that was used can prove."""
+    if gpus:
+        return "1 GPU" if gpus == 1 else "{} GPUs".format(gpus)
+    if cuda["driver"]:
+        why = "TensorFlow sees no GPU although NVIDIA's driver is loaded"
+    elif cuda["cards"]:
+        why = "no NVIDIA driver is loaded, so its GPUs cannot be used yet"
+    else:
+        why = "no GPU on this host"
+    return "CUDA libraries load; " + why
+
+
+def _libraries(cuda: Dict[str, Any]) -> List[str]:
+    """Return what is wrong with the CUDA libraries of a release, one sentence each."""
+    wrong = [
+        "the CUDA library {} does not load: {}; {}".format(os.path.basename(path), why, cuda_libraries.remedy(path))
+        for path, why in sorted(cuda["failed"].items())
+    ]
+    for name, path in sorted(cuda["elsewhere"].items()):
+        wrong.append(
+            "the CUDA library {} comes from {} and not from the environment, as something has loaded it before TensorFlow was "
+            "imported; look into /etc/ld.so.preload".format(name, path)
+        )
+    return wrong
+
+
 def _base(version: str) -> str:
     """Return the version as TensorFlow itself tells it: 2.15.0.post1 says 2.15.0, nightly 2.22.0.dev1 says 2.22.0-dev1."""
     return version.split(".post")[0].replace(".dev", "-dev")
@@ -178,4 +220,4 @@ def faults(found: Dict[str, Any], version: str, cuda_build: Optional[bool] = Non
                 words[bool(found.get("cuda_build"))], words[cuda_build]
             )
         )
-    return wrong
+    return wrong + (_libraries(found["cuda"]) if "cuda" in found else [])

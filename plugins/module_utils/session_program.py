@@ -7,8 +7,37 @@ It is fed to the environment's Python on standard input and runs on Python 2.7 a
 
 from __future__ import print_function
 
+import glob
 import json
 import sys
+
+
+def cuda():
+    # type: () -> object
+    """Return how the release's CUDA fared in this process, and what the host has; None for a release without."""
+    try:
+        import _tensorwright_cuda as ours  # type: ignore[import-not-found, unused-ignore]  # as above
+    except ImportError:
+        return None
+    vendors = glob.glob("/sys/bus/pci/devices/*/vendor")
+    cards = [path for path in vendors if read(path) == "0x10de" and read(path[:-6] + "class").startswith("0x03")]
+    return {
+        "libraries": len(ours.LIBRARIES),
+        "failed": ours.failed,
+        "elsewhere": ours.elsewhere(),
+        "driver": bool(read("/proc/driver/nvidia/version")),
+        "cards": len(cards),
+    }
+
+
+def read(path):
+    # type: (str) -> str
+    """Return the text of one of the kernel's files, or nothing."""
+    try:
+        with open(path) as source:
+            return source.read().strip()
+    except (IOError, OSError):
+        return ""
 
 
 def main():
@@ -35,6 +64,9 @@ def main():
         "gpus": len(gpus),
         "answer": answer,
     }
+    libraries = cuda()
+    if libraries:
+        found["cuda"] = libraries
     print("tensorwright-session " + json.dumps(found, sort_keys=True))
     return 0
 

@@ -13,10 +13,12 @@ import shutil
 import sys
 
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
-# It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it.
+# It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it. From a
+# release for GPUs it has that one's CUDA too.
 PTH = (
     "import os, sys; place = os.path.realpath({!a}); sys.path.append(place); "
-    "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place)\n"
+    "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place); "
+    "os.path.exists(place + '/_tensorwright_cuda.py') and __import__('_tensorwright_cuda').watch()\n"
 )
 PIP = """import sys
 from pip._internal.cli.main import main

@@ -156,6 +156,7 @@ from typing import Any, Dict, List, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
+    cuda_libraries,
     diagnosis,
     download,
     files,
@@ -219,13 +220,16 @@ class Builder(object):
         """Return what a release is made of; equal contents have the same name."""
         params = self.params
         version = ".".join(python_version(self.python).split(".")[:2])
-        return {
+        contents = {
             "python": [os.path.realpath(self.python), version],
             "requirements": sorted(params["requirements"]),
             "constraints": sorted(params["constraints"]),
             "installer": params["installer"]["name"],
             "native": params["native"],
         }
+        # One wheel makes other releases where another CUDA is planned, or none.
+        cuda = cuda_libraries.planned(params["plan"])
+        return dict(contents, cuda=cuda) if cuda else contents
 
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
@@ -292,6 +296,7 @@ class Builder(object):
         self.result["changed"] = True
         try:
             self.fill(directory, contents["constraints"] + system_constraints)
+            self.place_cuda(directory)
             found = self.prove(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
@@ -320,6 +325,13 @@ class Builder(object):
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
         linked, kept = compiled.complete(site_packages)
         self.result["bytecode"] = {"linked": linked, "kept": kept}
+
+    def place_cuda(self, directory: str) -> None:
+        """Let a release for GPUs find the CUDA that is planned for it. Raises MissingError."""
+        cuda = cuda_libraries.planned(self.params["plan"])
+        if cuda:
+            (site_packages,) = releases.site_packages(directory)
+            cuda_libraries.place(directory, site_packages, cuda, self.params["native"])
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""
@@ -579,7 +591,7 @@ def main() -> None:
         fail(module, builder, "interrupted", "")
     except (installer.InstallError, session.SessionError, native.ProbeError) as error:
         fail(module, builder, str(error), error.output)
-    except (releases.StoreError, subprocess.SubprocessError) as error:
+    except (releases.StoreError, cuda_libraries.MissingError, subprocess.SubprocessError) as error:
         fail(module, builder, str(error), "")
     except OSError as error:
         fail(module, builder, "; ".join(filter(None, (str(error), diagnosis.explain(str(error))))), "")

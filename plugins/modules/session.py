@@ -9,7 +9,7 @@ short_description: The session test in an environment, as an ordinary user
 version_added: 0.1.0
 description:
   - Prints C(Hello, TensorFlow!) from a session, computes a product whose answer is known, and holds version and device support of the
-    build against the plan. Changes nothing.
+    build against the plan. Of a release with CUDA libraries of its own, each must have been loaded, from there. Changes nothing.
 author: The Tensorwright developers (@tensorwright)
 options:
   python:

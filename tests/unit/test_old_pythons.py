@@ -14,7 +14,9 @@ from tests.unit.interpreters import interpreter
 HOSTS = ["3.6", "3.7", "3.8", "3.9", "3.11", "3.12", "3.13"]
 SHARED = sorted((ROOT / "plugins" / "module_utils").glob("*.py"))
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
-IN_ENVIRONMENTS = [ROOT / "plugins" / "module_utils" / f"{name}.py" for name in ("release_pin", "session_program")]
+IN_ENVIRONMENTS = [
+    ROOT / "plugins" / "module_utils" / f"{name}.py" for name in ("cuda_preload", "release_pin", "session_program")
+]
 
 
 def compiles(python: str, *sources: Path) -> None:

@@ -76,6 +76,42 @@ def test_it_counts_gpus(python: Path, site_packages: Path) -> None:
     assert (found["gpus"], found["cuda_build"]) == (2, True)
 
 
+CUDA: dict[str, Any] = {"libraries": 12, "failed": {}, "elsewhere": {}, "driver": False, "cards": 0}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "changes", "words"),
+    [
+        (0, {}, "CUDA libraries load; no GPU on this host"),
+        (0, {"cards": 2}, "CUDA libraries load; no NVIDIA driver is loaded, so its GPUs cannot be used yet"),
+        (
+            0,
+            {"driver": True, "cards": 2},
+            "CUDA libraries load; TensorFlow sees no GPU although NVIDIA's driver is loaded",
+        ),
+        (1, {"driver": True, "cards": 1}, "1 GPU"),
+        (8, {"driver": True, "cards": 8}, "8 GPUs"),
+    ],
+)
+def test_it_says_of_gpus_what_it_has_proved(gpus: int, changes: dict[str, Any], words: str) -> None:
+    assert session.device(gpus, {**CUDA, **changes}) == words
+
+
+def test_libraries_that_do_not_load_are_faults() -> None:
+    broken = {**CUDA, "failed": {"/usr/lib/x/libcudnn.so.9": "/usr/lib/x/libcudnn.so.9: file too short"}}
+    (fault,) = session.faults({**FOUND, "cuda": broken}, "2.21.0")
+    assert fault == (
+        "the CUDA library libcudnn.so.9 does not load: /usr/lib/x/libcudnn.so.9: file too short; "
+        "reinstall the package that it belongs to, which `dpkg -S /usr/lib/x/libcudnn.so.9` names"
+    )
+    astray = {**CUDA, "elsewhere": {"libcudart.so.12": "/opt/cuda-12.8/lib64/libcudart.so.12.8.57"}}
+    (fault,) = session.faults({**FOUND, "cuda": astray}, "2.21.0")
+    assert fault.startswith(
+        "the CUDA library libcudart.so.12 comes from /opt/cuda-12.8/lib64/libcudart.so.12.8.57 and not"
+    )
+    assert session.faults({**FOUND, "cuda": CUDA}, "2.21.0") == []
+
+
 def test_nothing_of_the_callers_decides_what_is_imported(
     python: Path, site_packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
