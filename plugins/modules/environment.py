@@ -29,10 +29,27 @@ options:
     description: The interpreter to build on. Required for O(state=present).
     type: path
   requirements:
-    description: What to install, as requirement specifiers.
+    description:
+      - What to install, as requirement specifiers, TensorFlow's first.
+      - C(tf-nightly) without a version stands for one build, which the seal names.
     type: list
     elements: str
     default: []
+  wheel:
+    description: The wheel to take for the first requirement instead of what the index offers, with C(url) and C(sha256), if known.
+    type: dict
+  wheel_login:
+    description: User and password for that URL, as C(user:password).
+    type: str
+    default: ""
+  guide_url:
+    description: Where the first requirement's wheel may be had if the index has no match.
+    type: str
+    default: ""
+  moves:
+    description: Whether C(tf-nightly) is the newest build; if not, it stays the one in use.
+    type: bool
+    default: false
   constraints:
     description: Versions that must not be left, as requirement specifiers.
     type: list
@@ -49,7 +66,9 @@ options:
     type: bool
     default: false
   installer:
-    description: The pinned tool that installs, with C(name) (V(uv) or V(pip)), C(version) and C(wheel) (C(file) and C(sha256)).
+    description:
+      - The pinned tool that installs, with C(name) (V(uv) or V(pip)), C(version) and C(wheel) (C(file) and C(sha256)).
+      - For Python 2.7 also C(virtualenv), its pinned wheel.
     type: dict
   index_url:
     description: The package index; empty means the one that the host's environment names, or the public one.
@@ -134,6 +153,10 @@ added_by_users:
   type: list
   elements: str
   returned: when a release was built
+wheel:
+  description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
+  type: dict
+  returned: when a release was built from one
 removed:
   description: What was removed, as names of releases, or paths.
   type: list
@@ -148,6 +171,7 @@ left:
 
 import contextlib
 import os
+import pathlib
 import re
 import subprocess
 from inspect import getsource
@@ -169,6 +193,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
 )
 
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
+NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
+NIGHTLY_BUILD = re.compile(r"tf-nightly(?:\[[\w-]+\])?==(.+)")
 PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
 
 
@@ -194,6 +220,7 @@ class Builder(object):
             return
         host = native.probe(self.python) if self.params["native"] else {}
         self.refuse_shadow(host)
+        self.pin_nightly()
         contents = self.contents()
         name = self.choose(releases.release_name(contents))
         built = environment.sealed(name) is None
@@ -215,14 +242,40 @@ class Builder(object):
         self.write_receipt(name, seal, host)
         self.result["sealed"] = seal
 
+    def pin_nightly(self) -> None:
+        """Let tf-nightly mean one build: the one in use unless this run is asked to move on, else the newest of the index."""
+        params = self.params
+        match = NIGHTLY.match(params["requirements"][0])
+        if match is None:
+            return
+        current = self.environment.current()
+        seal = (self.environment.sealed(current) if current else None) or {"contents": {}}
+        there = [NIGHTLY_BUILD.match(one) for one in seal["contents"].get("requirements", [])]
+        builds = [found.group(1) for found in there if found]
+        params["version"] = builds[0] if builds and not params["moves"] else self.newest_nightly()
+        params["requirements"][0] += "==" + params["version"]
+
+    def newest_nightly(self) -> str:
+        """Return the newest nightly build that the index has for the planned Python. Raises InstallError."""
+        params = self.params
+        tag = "cp{}{}".format(*installer.version_of(self.python))
+        indexes = [params["index_url"] or download.default_index()] + params["extra_index_urls"]
+        try:
+            return download.newest_build(
+                "tf-nightly", tag, indexes, params["ca_file"], params["timeout"], params["retries"]
+            )
+        except download.DownloadError as error:
+            raise installer.InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+
     def contents(self) -> Dict[str, Any]:
         """Return what a release is made of; equal contents have the same name."""
         params = self.params
-        version = ".".join(python_version(self.python).split(".")[:2])
+        version = "{}.{}".format(*installer.version_of(self.python))
         return {
             "python": [os.path.realpath(self.python), version],
             "requirements": sorted(params["requirements"]),
             "constraints": sorted(params["constraints"]),
+            **({"sha256": params["wheel"]["sha256"]} if params["wheel"] and params["wheel"].get("sha256") else {}),
             "installer": params["installer"]["name"],
             "native": params["native"],
         }
@@ -309,15 +362,49 @@ class Builder(object):
         bounds = os.path.join(directory, "constraints.txt")
         write(bounds, "".join(line + "\n" for line in constraints))
         write(os.path.join(directory, releases.HOLD), "")
-        tool.install(directory, self.params["requirements"], bounds)
+        self.install(tool, directory, bounds)
         (site_packages,) = releases.site_packages(directory)
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
-        if not self.params["native"]:
-            shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
-            write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
         python = os.path.join(directory, "bin", "python")
-        self.result["bytecode"] = bytecode.compile_release(python, site_packages, os.path.join(self.cache, "bytecode"))
+        if not self.params["native"] and installer.version_of(python) >= (3, 6):
+            shebang = tensorflow_env.shebang(python)
+            write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
+        if not tool.compiles:
+            self.result["bytecode"] = bytecode.compile_release(
+                python, site_packages, os.path.join(self.cache, "bytecode")
+            )
+
+    def install(self, tool: installer.Installer, directory: str, bounds: str) -> None:
+        """Install what is asked for; where the index has no such TensorFlow, the wheel that the guides fetched it from serves."""
+        params = self.params
+        if params["wheel"]:
+            self.install_wheel(tool, directory, bounds, params["wheel"]["url"], params["wheel"].get("sha256"))
+            return
+        try:
+            tool.install(directory, params["requirements"], bounds)
+        except installer.InstallError as error:
+            row = diagnosis.diagnose(error.output)
+            if not params["guide_url"] or row is None or row.name != "no such distribution":
+                raise
+            try:
+                self.install_wheel(tool, directory, bounds, params["guide_url"], None)
+            except installer.InstallError as second:
+                message = "{}; nor can it be had from {}: {}".format(error, params["guide_url"], second)
+                raise installer.InstallError(message, error.output) from second
+
+    def install_wheel(
+        self, tool: installer.Installer, directory: str, bounds: str, url: str, sha256: Optional[str]
+    ) -> None:
+        """Install a wheel of TensorFlow from its URL, fetched first: a login in it is for no command line and no log."""
+        login = self.params["wheel_login"] if self.params["wheel"] else ""
+        with tool.workplace() as place:
+            path, found = tool.fetch_url(url.replace("://", "://" + login + "@", 1) if login else url, place, sha256)
+            extra = re.search(r"\[[^\]]*\]", self.params["requirements"][0])
+            name = os.path.basename(path).split("-")[0] + (extra.group() if extra else "")
+            wanted = "{} @ {}".format(name, pathlib.Path(path).as_uri())
+            tool.install(directory, [wanted] + self.params["requirements"][1:], bounds)
+        self.result["wheel"] = {"url": url, "sha256": found, "checked": bool(sha256)}
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""
@@ -361,6 +448,7 @@ class Builder(object):
             "native": self.params["native"],
             "python": found["python"],
             "session": found,
+            "wheel": self.result.get("wheel"),
             "interpreter": self.python,
             "proved": releases.now(),
             "used": None,  # not yet
@@ -382,7 +470,7 @@ class Builder(object):
         environment = self.environment
         if self.params["native"]:
             (site_packages,) = releases.site_packages(environment.directory(name))
-            pointed = native.point(self.pth(host), site_packages, check_mode)
+            pointed = native.point(self.pth(host), site_packages, check_mode, native.is_python_2(self.python))
             return bool(native.link_tools(environment.path, check_mode)["changed"]) or pointed
         pth_files = native.pth_files(environment.name, environment.releases)
         if pth_files and not check_mode:  # the method was native until now
@@ -498,15 +586,6 @@ class Builder(object):
         return []
 
 
-def python_version(python: str) -> str:
-    """Return an interpreter's version, such as 3.11.2. Raises InstallError."""
-    try:
-        program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-        return subprocess.check_output([python, "-s", "-E", "-B", "-c", program], universal_newlines=True).strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise installer.InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
-
-
 def processes(users: List[int]) -> str:
     """Return the processes that use something in words; 0 stands for one that only the lock it holds tells of."""
     seen = [str(process) for process in users if process]
@@ -543,6 +622,10 @@ def main() -> None:
             "version": {"type": "str"},
             "cuda_build": {"type": "bool"},
             "native": {"type": "bool", "default": False},
+            "wheel": {"type": "dict"},
+            "wheel_login": {"type": "str", "default": "", "no_log": True},
+            "guide_url": {"type": "str", "default": ""},
+            "moves": {"type": "bool", "default": False},
             "installer": {"type": "dict"},
             "index_url": {"type": "str", "default": "", "no_log": True},  # may carry a login
             "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanImage
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS
@@ -18,11 +18,14 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     package = tried.build.package if tried.build else "tensorflow"
     plan["device"] = tried.device
     plan["tensorflow"] = {
-        "version": release.version,
+        "version": _version(tried, context),
         "package": package,
-        "requirement": _requirement(tried, package, asked.wheel_url),
+        "requirement": _requirement(tried, package, context),
         "channel": release.channel,
         "wheel_url": asked.wheel_url or None,
+        "wheel_sha256": (asked.wheel_url and asked.wheel_sha256) or None,
+        "guide_url": _guide_url(tried, context),
+        "moves": release.channel == "nightly" and asked.nightly == "newest",
         "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
     }
     if tried.python:
@@ -57,11 +60,30 @@ def _needs_python(tried: Attempt, context: Context) -> bool:
     return missing or (context.host.become and (context.host.shared or context.asked.method == "native"))
 
 
-def _requirement(tried: Attempt, package: str, wheel_url: str | None) -> str:
+def _version(tried: Attempt, context: Context) -> str:
+    """The release; of nightly builds the one that was asked for, else the one in use, else "nightly": the host will find it."""
+    if tried.release.channel != "nightly":
+        return tried.release.version
+    asked = context.asked.nightly
+    return (context.host.nightly or "nightly") if asked in (None, "keep", "newest") else asked
+
+
+def _requirement(tried: Attempt, package: str, context: Context) -> str:
     extra = "[and-cuda]" if tried.gpu and tried.gpu.source == "wheels" else ""
-    if wheel_url:
-        return f"{package}{extra} @ {wheel_url}"
-    return f"{package}{extra}=={tried.release.version}"
+    if context.asked.wheel_url:
+        return f"{package}{extra} @ {context.asked.wheel_url}"
+    if tried.release.channel == "nightly" and context.asked.nightly in (None, "keep", "newest"):
+        return f"{package}{extra}"  # the host pins it
+    return f"{package}{extra}=={_version(tried, context)}"
+
+
+def _guide_url(tried: Attempt, context: Context) -> str | None:
+    """Where the guides of its day fetched this wheel from, if the index may be asked for it at all."""
+    asked, host = context.asked, context.host
+    if asked.wheel_url or asked.method in ("docker", "source") or host.architecture != "x86_64" or not tried.python:
+        return None
+    device = tried.build.device if tried.build else "cpu"
+    return wheelurl.of_guides(tried.release.version, tried.python.version, device, context.tables)
 
 
 def _installer(plan: Plan, python: str, context: Context) -> None:
@@ -76,9 +98,21 @@ def _installer(plan: Plan, python: str, context: Context) -> None:
             "file": wheel.file,
             "sha256": wheel.sha256,
             "pip": pip,
+            "virtualenv": {"file": None, "sha256": None},
         }
-    else:
-        plan["installer"] = {"name": "pip", "version": pip, "file": None, "sha256": None, "pip": pip}
+    elif pip:
+        own, virtualenv = tables.pip_wheels[pip], tables.virtualenv if python == "2.7" else None
+        plan["installer"] = {
+            "name": "pip",
+            "version": pip,
+            "file": own.file,
+            "sha256": own.sha256,
+            "pip": pip,
+            "virtualenv": {
+                "file": virtualenv.file if virtualenv else None,
+                "sha256": virtualenv.sha256 if virtualenv else None,
+            },
+        }
 
 
 def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -159,9 +193,24 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
             notes.append(
                 f"The system's Python {python.version} is used, not the newer {newest.version} that this host has as well."
             )
+    if asked.wheel_url and not asked.wheel_sha256:
+        notes.append("The wheel is taken as it comes: tensorflow_wheel_sha256 would have it checked.")
     if tried.release.channel == "nightly":
-        notes.append(f"The nightly build is {tried.release.version}, the newest that the tables know.")
+        notes.extend(_which_nightly(context))
     return notes
+
+
+def _which_nightly(context: Context) -> list[str]:
+    asked, there = context.asked.nightly, context.host.nightly
+    if asked == "newest":
+        return ["Each run installs the newest nightly build: tensorflow_nightly is newest."]
+    if asked != "keep":
+        return []
+    if there:
+        return [f"The nightly build stays at {there}; tensorflow_nightly: newest moves it."]
+    return [
+        "The newest nightly build of the package index is installed, and stays until tensorflow_nightly asks for another."
+    ]
 
 
 def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
@@ -170,7 +219,7 @@ def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
     return (
         isinstance(requirements, (list, tuple))
         and isinstance(python, (list, tuple))
-        and plan["tensorflow"]["requirement"] in requirements
+        and any(plan["tensorflow"]["requirement"] in (one, str(one).partition("==")[0]) for one in requirements)
         and plan["python"]["version"] in python
         and sealed.get("constraints") == sorted(plan["constraints"])
     )

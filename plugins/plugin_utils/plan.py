@@ -9,13 +9,18 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 
 
 class PlanTensorflow(TypedDict):
-    """cuda_build: whether the session must find a build with GPU support; None accepts either."""
+    """guide_url: where the guides fetched the wheel from, for where the index has no match; moves: whether every run looks for a newer
+    build; cuda_build: whether the session must find a build with GPU support, None accepts either.
+    """
 
     version: str | None
     package: str | None
     requirement: str | None
     channel: str | None
     wheel_url: str | None
+    wheel_sha256: str | None
+    guide_url: str | None
+    moves: bool
     cuda_build: bool | None
 
 
@@ -74,6 +79,11 @@ class PlanPath(TypedDict):
     become: bool
 
 
+class PlanWheel(TypedDict):
+    file: str | None
+    sha256: str | None
+
+
 class PlanInstaller(TypedDict):
     """What installs the packages, and the pip that the environment holds."""
 
@@ -82,6 +92,7 @@ class PlanInstaller(TypedDict):
     file: str | None
     sha256: str | None
     pip: str | None
+    virtualenv: PlanWheel  # where Python has no venv of its own
 
 
 class PlanSpace(TypedDict):
@@ -121,12 +132,22 @@ def blank() -> Plan:
             "requirement": None,
             "channel": None,
             "wheel_url": None,
+            "wheel_sha256": None,
+            "guide_url": None,
+            "moves": False,
             "cuda_build": None,
         },
         "device": None,
         "method": None,
         "python": {"version": None, "path": None, "provider": None},
-        "installer": {"name": None, "version": None, "file": None, "sha256": None, "pip": None},
+        "installer": {
+            "name": None,
+            "version": None,
+            "file": None,
+            "sha256": None,
+            "pip": None,
+            "virtualenv": {"file": None, "sha256": None},
+        },
         "cuda": {"from": "none", "version": None, "packages": [], "libraries": []},
         "cudnn": {"version": None, "packages": []},
         "nccl": {"version": None, "packages": []},

@@ -99,6 +99,10 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         decided["python"]["path"] = (
             decided["python"].get("path") or f"/usr/bin/python{decided['python'].get('version')}"
         )
+    # A nightly build that the host chose has no version until then.
+    wanted = decided.get("tensorflow")
+    if isinstance(wanted, dict) and wanted.get("channel") == "nightly" and "==" not in str(wanted.get("requirement")):
+        wanted["version"] = None
     text = json.dumps([code(role, root), decided, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -124,6 +128,8 @@ def due(
         for receipt in host.get("receipts") or []
         if not receipt["drift"] and _concerns(receipt, plan)
     }
+    if (plan.get("tensorflow") or {}).get("moves"):
+        current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names

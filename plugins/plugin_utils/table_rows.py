@@ -264,6 +264,8 @@ class Tables:
     providers: Mapping[str, Provider]
     uv: Uv
     pip: Mapping[str, str]
+    pip_wheels: Mapping[str, Wheel]  # by pip's version
+    virtualenv: Wheel
 
     @cached_property
     def newest_first(self) -> tuple[Release, ...]:

@@ -204,8 +204,11 @@ def _provider(name: str, row: Row) -> Provider:
 
 
 def _uv(row: Row) -> Uv:
-    wheels = row.named("wheels", lambda _, part: Wheel(part.text("file"), part.text("sha256")))
-    return Uv(row.version("version"), row.version("floor"), wheels)
+    return Uv(row.version("version"), row.version("floor"), row.named("wheels", lambda _, part: _wheel(part)))
+
+
+def _wheel(row: Row) -> Wheel:
+    return Wheel(row.text("file"), row.text("sha256"))
 
 
 def parse(raw: Mapping[str, Any]) -> Tables:
@@ -249,6 +252,8 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         providers=python.named("providers", _provider),
         uv=python.row("uv").into(_uv),
         pip=python.named("pip", lambda _, row: row.version("version")),
+        pip_wheels=python.named("pip_wheels", lambda _, row: _wheel(row)),
+        virtualenv=python.row("virtualenv").into(_wheel),
     )
     _check_references(tables)
     return tables
@@ -266,6 +271,9 @@ def _check_references(tables: Tables) -> None:
         _refers(f"repositories.{name}.key", repository.key, tables.keys)
         for other in repository.also:
             _refers(f"repositories.{name}.also", other, tables.repositories)
+    for python, version in tables.pip.items():
+        if not versions.at_least(python, tables.uv.floor):
+            _refers(f"pip.{python}.version", version, tables.pip_wheels)
     for platform in tables.platforms.values():
         _refers(f"platforms.{platform.name}.repository", platform.repository, tables.repositories)
 

@@ -172,7 +172,7 @@ def test_a_login_is_on_no_command_line_and_in_no_file(
         with pytest.raises(InstallError, match=r"^the package index has no set of versions that fits") as failed:
             install(tool, store, requirement)
         told = f"{failed.value} {failed.value.output}"
-    assert len(seen) == 2
+    assert len([command for command in seen if "-c" not in command]) == 2
     assert "s3cret-word" not in f"{seen} {told}"
     assert b"s3cret-word" not in b"".join(path.read_bytes() for path in store.rglob("*") if path.is_file())
 
@@ -321,7 +321,7 @@ def test_pip_is_fetched_where_its_wheel_is_missing_or_damaged(make: Make, index:
     wheel = store / "tools" / tool.tool["wheel"]["file"]
     wheel.write_bytes(b"half")
     for _run in range(2):
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(InstallError, match="does not start"):
             tool.install(str(store / "no-release"), ["demo"], "/nowhere")
         assert index.asked_for(wheel.name) == 1
         assert hashlib.sha256(wheel.read_bytes()).hexdigest() == tool.tool["wheel"]["sha256"]

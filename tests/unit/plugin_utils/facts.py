@@ -635,6 +635,9 @@ def installers(_: Raw, ours: Tables) -> Iterator[str]:
     for architecture, wheel in ours.uv.wheels.items():
         if not wheel.file.startswith(f"uv-{ours.uv.version}-py3-none-manylinux_2_17_{architecture}"):
             yield f"uv.wheels.{architecture} is {wheel.file}"
+    for version, wheel in ours.pip_wheels.items():
+        if not wheel.file.startswith(f"pip-{version}-"):
+            yield f"pip_wheels.{version} is {wheel.file}"
     yield from equal("pip", set(ours.pip), {*ours.every_python})
     pips = frozen("index")["tools"]["pip"]
     for python, version in ours.pip.items():

@@ -49,8 +49,8 @@ WHEEL = "https://example.org/tensorflow-{}-{}-linux_x86_64.whl"
         (
             {"wheel_url": WHEEL.format("2.15.1", "cp310-cp310")},
             (
-                "tensorflow_version is 'latest', but TensorFlow 2.15.1 has no wheel for Python 3.11, the only one to be had on this "
-                "host; accepted: a host with Python 3.10."
+                "tensorflow_wheel_url is 'https://example.org/tensorflow-2.15.1-cp310-cp310-linux_x86_64.whl', but TensorFlow 2.15.1 "
+                "has no wheel for Python 3.11, the only one to be had on this host; accepted: a host with Python 3.10."
             ),
         ),
     ],
@@ -76,6 +76,9 @@ def test_an_explicit_wheel() -> None:
         "requirement": f"tensorflow @ {url}",
         "channel": "stable",
         "wheel_url": url,
+        "wheel_sha256": None,
+        "guide_url": None,
+        "moves": False,
         "cuda_build": None,
     }
     assert plan["constraints"] == ["gast==0.2.2", "h5py<3"]

@@ -127,9 +127,14 @@ def test_installer() -> None:
         "file": "uv-0.13.8-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
         "sha256": "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984",
         "pip": "26.3",
+        "virtualenv": {"file": None, "sha256": None},
     }
     old = planned({"version": "1.10.0"}, debian("11", pythons=pythons("2.7")))["installer"]
-    assert (old["name"], old["version"], old["pip"], old["file"]) == ("pip", "20.3.4", "20.3.4", None)
+    assert (old["name"], old["version"], old["pip"]) == ("pip", "20.3.4", "20.3.4")
+    assert old["file"] == "pip-20.3.4-py2.py3-none-any.whl"
+    assert old["virtualenv"]["file"] == "virtualenv-16.7.12-py2.py3-none-any.whl"
+    older = planned({"version": "1.15.5"}, debian("11", pythons=pythons("3.6")))["installer"]
+    assert (older["file"], older["virtualenv"]["file"]) == ("pip-21.3.1-py3-none-any.whl", None)
     assert planned({}, ubuntu("18.04", become=False))["installer"]["name"] == "pip"
     assert planned({}, debian(architecture="aarch64"))["installer"]["file"] == (
         "uv-0.13.8-py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64.whl"

@@ -27,7 +27,7 @@ from tests.unit.plugin_utils.cases import Facts, Request, debian, planned, pytho
         ({"version": "1.15.5"}, debian(pythons=pythons("3.7")), "tensorflow==1.15.5", "3.7"),
         ({"version": "1.10.0"}, debian("11", pythons=pythons("2.7", "3.9")), "tensorflow==1.10.0", "2.7"),
         ({"version": "2.22.0rc0"}, ubuntu("26.04"), "tensorflow-cpu==2.22.0rc0", "3.14"),
-        ({"version": "nightly"}, ubuntu("26.04"), "tf-nightly==2.23.0.dev20261026", "3.14"),
+        ({"version": "nightly"}, ubuntu("26.04"), "tf-nightly", "3.14"),
         ({"version": 2.15}, debian(), "tensorflow-cpu==2.15.1", "3.11"),
         ({"version": " 2.20.0 "}, debian(), "tensorflow-cpu==2.20.0", "3.11"),
     ],
@@ -46,6 +46,12 @@ def test_channel_and_kind_of_build() -> None:
         "requirement": "tensorflow-cpu==2.21.0",
         "channel": "stable",
         "wheel_url": None,
+        "wheel_sha256": None,
+        "guide_url": (
+            "https://storage.googleapis.com/tensorflow/versions/%222.21.0%22/"
+            "tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl"
+        ),
+        "moves": False,
         "cuda_build": False,
     }
     nightly = planned({"version": "nightly"}, debian())["tensorflow"]
