@@ -35,6 +35,9 @@ options:
     type: list
     elements: str
     default: []
+  conda:
+    description: For prefixes of conda's in place of virtualenvs, with C(python) (such as V(3.6)) and C(channels).
+    type: dict
   wheel:
     description: The wheel to take for the first requirement instead of what the index offers, with C(url) and C(sha256), if known.
     type: dict
@@ -180,6 +183,7 @@ from typing import Any, Dict, List, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
+    conda,
     diagnosis,
     download,
     files,
@@ -188,6 +192,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     receipts,
     release_pin,
     releases,
+    runtimes,
     session,
     tensorflow_env,
 )
@@ -206,6 +211,7 @@ class Builder(object):
         self.params = module.params
         self.environment = releases.Environment(self.params["path"])
         self.python = self.params["python"]
+        self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
@@ -215,7 +221,7 @@ class Builder(object):
         """Make the environment what is asked for."""
         environment = self.environment
         previous = environment.current()
-        if self.module.check_mode and not os.path.exists(self.python):
+        if self.module.check_mode and not os.path.exists(self.conda if self.params["conda"] else self.python):
             self.result["changed"] = True  # an earlier step of the run would have installed it
             return
         host = native.probe(self.python) if self.params["native"] else {}
@@ -258,7 +264,7 @@ class Builder(object):
     def newest_nightly(self) -> str:
         """Return the newest nightly build that the index has for the planned Python. Raises InstallError."""
         params = self.params
-        tag = "cp{}{}".format(*installer.version_of(self.python))
+        tag = "cp" + self.series().replace(".", "")
         indexes = [params["index_url"] or download.default_index()] + params["extra_index_urls"]
         try:
             return download.newest_build(
@@ -270,15 +276,19 @@ class Builder(object):
     def contents(self) -> Dict[str, Any]:
         """Return what a release is made of; equal contents have the same name."""
         params = self.params
-        version = "{}.{}".format(*installer.version_of(self.python))
         return {
-            "python": [os.path.realpath(self.python), version],
+            "python": [runtimes.CONDA if params["conda"] else os.path.realpath(self.python), self.series()],
             "requirements": sorted(params["requirements"]),
             "constraints": sorted(params["constraints"]),
             **({"sha256": params["wheel"]["sha256"]} if params["wheel"] and params["wheel"].get("sha256") else {}),
             "installer": params["installer"]["name"],
             "native": params["native"],
         }
+
+    def series(self) -> str:
+        """Return the planned Python's major and minor version."""
+        planned = self.params["conda"]
+        return str(planned["python"]) if planned else "{}.{}".format(*installer.version_of(self.python))
 
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
@@ -358,7 +368,7 @@ class Builder(object):
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
         tool = installer.choose(self.params["installer"], self.params, store("tools"), self.cache, log)
-        tool.create(self.python, directory, self.environment.name)
+        self.create(tool, directory, log)
         bounds = os.path.join(directory, "constraints.txt")
         write(bounds, "".join(line + "\n" for line in constraints))
         write(os.path.join(directory, releases.HOLD), "")
@@ -374,6 +384,16 @@ class Builder(object):
             self.result["bytecode"] = bytecode.compile_release(
                 python, site_packages, os.path.join(self.cache, "bytecode")
             )
+
+    def create(self, tool: installer.Installer, directory: str, log: str) -> None:
+        """Make the release as an empty virtualenv, or as a prefix of conda's."""
+        if not self.params["conda"]:
+            tool.create(self.python, directory, self.environment.name)
+            return
+        store = self.environment.shared
+        maker = conda.maker(self.params, self.conda, store("tools"), self.cache, log)
+        os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
+        maker.create(self.params["conda"]["python"], directory, self.environment.name)
 
     def install(self, tool: installer.Installer, directory: str, bounds: str) -> None:
         """Install what is asked for; where the index has no such TensorFlow, the wheel that the guides fetched it from serves."""
@@ -557,7 +577,8 @@ class Builder(object):
                     "{} is in use by {}; stop it and run again".format(environment.path, processes(users))
                 )
         pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
-        self.result["removed"] = [environment.path] * bool(current) + pth + tools + names
+        doomed = runtimes.Runtimes(environment).unused(leaving=environment.name)
+        self.result["removed"] = [environment.path] * bool(current) + pth + tools + names + doomed
         self.result.update(changed=bool(self.result["removed"] or os.path.exists(receipt)), previous=current)
         self.result["left"] = self.left_behind()
         if self.module.check_mode:
@@ -569,6 +590,8 @@ class Builder(object):
             environment.remove(name)
         for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):
             remove_file(path)
+        for path in doomed:
+            releases.remove_tree(path)
         if os.path.isdir(environment.releases):
             os.rmdir(environment.releases)
             environment.drop_lock()
@@ -579,7 +602,7 @@ class Builder(object):
         others = [
             name
             for name in sorted(listdir(self.environment.store))
-            if name not in releases.SHARED + (self.environment.name,)
+            if name not in releases.SHARED + releases.ON_DEMAND + (self.environment.name,)
         ]
         if others:
             return ["{} stays: the environments {} use it".format(self.environment.store, ", ".join(others))]
@@ -622,6 +645,7 @@ def main() -> None:
             "version": {"type": "str"},
             "cuda_build": {"type": "bool"},
             "native": {"type": "bool", "default": False},
+            "conda": {"type": "dict"},
             "wheel": {"type": "dict"},
             "wheel_login": {"type": "str", "default": "", "no_log": True},
             "guide_url": {"type": "str", "default": ""},

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from posixpath import dirname
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanImage
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS
+
+_ORIGINS = {"system": "the distribution's packages", "standalone": "python-build-standalone", "conda": "conda-forge"}
 
 
 def fill(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -29,11 +33,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
     }
     if tried.python:
-        plan["python"] = {
-            "version": tried.python.version,
-            "path": tried.python.path,
-            "provider": tried.python.provider,
-        }
+        _python(plan, tried.python, context)
         _installer(plan, tried.python.version, context)
     roles = list(METHODS[asked.method]) if asked.method else []
     if tried.gpu:
@@ -52,6 +52,27 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     if not _is_there(plan, host.sealed):
         full = place.too_full(asked, host, plan["space"]["needed_mb"])
         plan["problems"].extend([full] if full else [])
+
+
+def _python(plan: Plan, python: Python, context: Context) -> None:
+    """The interpreter; a standalone build lies beside the environment, and a prefix of conda's brings its own."""
+    tables, architecture = context.tables, context.host.architecture
+    plan["python"] = {"version": python.version, "path": python.path, "provider": python.provider}
+    place = plan["path"]["absolute"]
+    if python.provider == "standalone":
+        build = tables.standalone[python.version].builds.get(architecture)
+        if build:
+            plan["standalone"] = {"url": tables.standalone_url, "file": build.file, "sha256": build.sha256}
+        if place:
+            name = f"python{python.version}"
+            plan["python"]["path"] = f"{dirname(place)}/.tensorwright/runtimes/{name}/bin/{name}"
+    miniforge = tables.miniforge.installers.get(architecture)
+    if python.provider == "conda" and miniforge:
+        plan["conda"] = {
+            "version": tables.miniforge.version,
+            "url": f"{tables.miniforge.url}/{miniforge.file}",
+            "sha256": miniforge.sha256,
+        }
 
 
 def _needs_python(tried: Attempt, context: Context) -> bool:
@@ -100,13 +121,13 @@ def _installer(plan: Plan, python: str, context: Context) -> None:
             "pip": pip,
             "virtualenv": {"file": None, "sha256": None},
         }
-    elif pip:
-        own, virtualenv = tables.pip_wheels[pip], tables.virtualenv if python == "2.7" else None
+    else:
+        own, virtualenv = tables.pip_wheels.get(pip or ""), tables.virtualenv if python == "2.7" else None
         plan["installer"] = {
             "name": "pip",
             "version": pip,
-            "file": own.file,
-            "sha256": own.sha256,
+            "file": own.file if own else None,
+            "sha256": own.sha256 if own else None,
             "pip": pip,
             "virtualenv": {
                 "file": virtualenv.file if virtualenv else None,
@@ -179,7 +200,7 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
     notes = []
     python, asked = tried.python, context.asked
     if python and python.path is None:
-        origin = "the distribution's packages" if python.provider == "system" else python.provider
+        origin = _ORIGINS.get(python.provider, python.provider)
         notes.append(f"Python {python.version} is installed from {origin}.")
     elif python and asked.python == "auto" and asked.method != "native":
         there = [one for one in context.pythons if one.path]

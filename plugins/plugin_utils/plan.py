@@ -24,6 +24,11 @@ class PlanTensorflow(TypedDict):
     cuda_build: bool | None
 
 
+class PlanWheel(TypedDict):
+    file: str | None
+    sha256: str | None
+
+
 class PlanPython(TypedDict):
     version: str | None
     path: str | None
@@ -79,11 +84,6 @@ class PlanPath(TypedDict):
     become: bool
 
 
-class PlanWheel(TypedDict):
-    file: str | None
-    sha256: str | None
-
-
 class PlanInstaller(TypedDict):
     """What installs the packages, and the pip that the environment holds."""
 
@@ -93,6 +93,22 @@ class PlanInstaller(TypedDict):
     sha256: str | None
     pip: str | None
     virtualenv: PlanWheel  # where Python has no venv of its own
+
+
+class PlanStandalone(TypedDict):
+    """The archive of a standalone Python: url is where all of them are."""
+
+    url: str | None
+    file: str | None
+    sha256: str | None
+
+
+class PlanConda(TypedDict):
+    """The installer of method conda."""
+
+    version: str | None
+    url: str | None
+    sha256: str | None
 
 
 class PlanSpace(TypedDict):
@@ -106,6 +122,8 @@ class Plan(TypedDict):
     device: str | None
     method: str | None
     python: PlanPython
+    standalone: PlanStandalone
+    conda: PlanConda
     installer: PlanInstaller
     cuda: PlanCuda
     cudnn: PlanLibrary
@@ -140,6 +158,8 @@ def blank() -> Plan:
         "device": None,
         "method": None,
         "python": {"version": None, "path": None, "provider": None},
+        "standalone": {"url": None, "file": None, "sha256": None},
+        "conda": {"version": None, "url": None, "sha256": None},
         "installer": {
             "name": None,
             "version": None,

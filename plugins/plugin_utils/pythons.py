@@ -22,10 +22,11 @@ class Python:
     provider: str
 
 
-def available(host: Host, method: str | None, tables: Tables) -> list[Python]:
+def available(host: Host, method: str | None, tables: Tables, wanted: str | None = None) -> list[Python]:
     """The interpreters that a method may use on a host, the preferred ones first.
 
-    What is there goes before what would have to be installed, the distribution's own before others, newer before older.
+    What is there goes before what would have to be installed, the distribution's own before others, newer before older. Others'
+    builds come into it only where a Python is asked for by its version: nobody gets a foreign one unasked.
     """
     if method == "docker":
         return []
@@ -36,13 +37,18 @@ def available(host: Host, method: str | None, tables: Tables) -> list[Python]:
     if method == "native":
         fitting = _system_versions(host, tables)
         return [python for python in (*own, *packaged) if _is_native(python, fitting)]
-    others = [
+    others = [] if wanted in (None, "auto") else foreign(host, tables)
+    return [*own, *packaged, *others] or _unknown(host, tables)
+
+
+def foreign(host: Host, tables: Tables) -> list[Python]:
+    """The interpreters that neither the host nor its distribution has, and a provider would bring."""
+    return [
         python
         for provider in tables.providers.values()
         if provider.name not in ("system", "conda") and provider.implemented
         for python in _provided(provider, host)
     ]
-    return [*own, *packaged, *others] or _unknown(host, tables)
 
 
 def _on_host(host: Host) -> Iterator[Python]:

@@ -48,7 +48,7 @@ def resolve(
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
-    available = tuple(pythons.available(facts, asked.method, base))
+    available = tuple(pythons.available(facts, asked.method, base, asked.python))
     context = Context(asked, facts, base, implemented, available)
     candidates = _candidates(context, plan["problems"])
     if candidates:

@@ -22,6 +22,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     CudaPackages,
     DriverPackages,
     Images,
+    Miniforge,
     Nccl,
     Platform,
     Provider,
@@ -33,6 +34,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     Sizes,
     SourceBuild,
     Space,
+    Standalone,
     Tables,
     TensorRT,
     Uv,
@@ -254,6 +256,16 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         pip=python.named("pip", lambda _, row: row.version("version")),
         pip_wheels=python.named("pip_wheels", lambda _, row: _wheel(row)),
         virtualenv=python.row("virtualenv").into(_wheel),
+        miniforge=python.row("miniforge").into(
+            lambda row: Miniforge(
+                row.text("version"), row.text("url"), row.named("installers", lambda _, one: _wheel(one))
+            )
+        ),
+        standalone_url=python.row("standalone_url").into(lambda row: row.text("url")),
+        standalone=python.named(
+            "standalone",
+            lambda _, row: Standalone(row.version("version"), row.named("builds", lambda _, one: _wheel(one))),
+        ),
     )
     _check_references(tables)
     return tables
@@ -274,6 +286,8 @@ def _check_references(tables: Tables) -> None:
     for python, version in tables.pip.items():
         if not versions.at_least(python, tables.uv.floor):
             _refers(f"pip.{python}.version", version, tables.pip_wheels)
+    for python in tables.providers["standalone"].pythons if "standalone" in tables.providers else ():
+        _refers("providers.standalone.pythons", python, tables.standalone)
     for platform in tables.platforms.values():
         _refers(f"platforms.{platform.name}.repository", platform.repository, tables.repositories)
 

@@ -50,7 +50,8 @@ WHEEL = "https://example.org/tensorflow-{}-{}-linux_x86_64.whl"
             {"wheel_url": WHEEL.format("2.15.1", "cp310-cp310")},
             (
                 "tensorflow_wheel_url is 'https://example.org/tensorflow-2.15.1-cp310-cp310-linux_x86_64.whl', but TensorFlow 2.15.1 "
-                "has no wheel for Python 3.11, the only one to be had on this host; accepted: a host with Python 3.10."
+                "has no wheel for Python 3.11, the only one to be had on this host; accepted: tensorflow_python: 3.10, or "
+                "tensorflow_method: conda, or a host with Python 3.10."
             ),
         ),
     ],

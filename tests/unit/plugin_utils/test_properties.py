@@ -152,7 +152,9 @@ def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, 
         assert any(build.package == plan["tensorflow"]["package"] for build in wheels.builds)
     if request.get("python", "auto") != "auto" and plan["method"] != "docker":
         assert python == request["python"]
-    if plan["python"]["path"]:
+    if plan["python"]["provider"] == "standalone":
+        assert python in OURS.standalone
+    elif plan["python"]["path"]:
         assert plan["python"]["path"] in [one["path"] for one in host["pythons"]]
     elif plan["method"] not in ("docker", "conda"):
         assert host["become"]
