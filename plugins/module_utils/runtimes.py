@@ -214,7 +214,7 @@ def _unpack(archive: str, place: str) -> None:
                     )
                 member.name, member.uid, member.gid = rest or ".", os.geteuid(), os.getegid()
                 member.uname = member.gname = ""
-                member.mode = (member.mode | 0o444) & 0o755
+                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
                 source.extract(member, place)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise installer.InstallError("the archive cannot be unpacked: {}".format(error), str(error)) from error
