@@ -20,7 +20,7 @@ import pytest
 from tests.doubles import tensorflow_wheel
 from tests.doubles.package_index import BREAK
 from tests.doubles.wheels import Wheel
-from tests.unit.environments import PYTHON, Answer, Site, run_module
+from tests.unit.environments import PYTHON, ROOT, Answer, Site, hear, run_module, running, tell
 
 SERIES = "{}.{}".format(*sys.version_info[:2])
 LOGIN = "bob:s3cret-word"
@@ -177,16 +177,14 @@ def test_an_index_without_nightly_builds_for_this_python(site: Site) -> None:
 # -- conda ------------------------------------------------------------------------------------------------------------
 
 CONDA = f"""#!/bin/sh
-# A stand-in for conda: its prefixes are virtualenvs.
+# A stand-in for conda.
 echo "$@" >>"$(dirname "$0")/../calls"
 env | grep -E '^(CONDA_|HOME=)' | sort >"$(dirname "$0")/../environment"
 while [ $# -gt 0 ]; do
     case $1 in --prefix) prefix=$2 ;; python=9*) echo 'PackagesNotFoundError: python=9.9' >&2; exit 1 ;; esac
     shift
 done
-{PYTHON} -m venv --without-pip "$prefix"
-mkdir "$prefix/conda-meta"
-ln -s python{SERIES} "$prefix/lib/python3.1"
+exec {PYTHON} -s -E {ROOT}/tests/doubles/conda_prefix.py "$prefix"
 """
 INSTALLER = """#!/bin/sh
 # A stand-in for the Miniforge installer.
@@ -260,6 +258,39 @@ def test_a_life_with_conda(site: Site, installer: dict[str, str], tmp_path: Path
     assert version(site) == "2.20.0"
     assert site.state("absent")["removed"] == listed["removed"]
     assert os.listdir(site.path.parent) == []
+
+
+LAZY = "import sys; print('ready', flush=True); input(); import tensorflow.lazy; print(tensorflow.lazy.VERSION, sys.base_prefix)"
+
+
+def test_a_process_belongs_to_its_prefix(site: Site, installer: dict[str, str]) -> None:
+    provide(site, **installer, role="conda")
+    old = site.release(site.present("2.20.0", **with_conda())["release"])
+    with running(str(site.path / "bin" / "python"), "-c", LAZY) as process:
+        assert hear(process) == "ready"
+        site.present("2.21.0", keep=1, **with_conda())
+        tell(process)
+        assert hear(process) == f"2.20.0 {old}"
+
+
+def test_users_build_on_a_prefix_and_follow_the_environment(
+    site: Site, installer: dict[str, str], tmp_path: Path
+) -> None:
+    provide(site, **installer, role="conda")
+    old = site.release(site.present("2.20.0", **with_conda())["release"])
+    subprocess.run([site.path / "bin" / "tensorflow-env", "create", tmp_path / "mine"], check=True)
+    python = tmp_path / "mine" / "bin" / "python"
+    show = "import sys, tensorflow; print(sys.prefix, sys.base_prefix, tensorflow.__version__)"
+    assert site.ask(show, python=python) == f"{tmp_path}/mine {old} 2.20.0"
+    with running(str(python), "-c", LAZY) as process:
+        assert hear(process) == "ready"
+        site.present("2.21.0", keep=1, **with_conda())
+        assert old.exists()
+        tell(process)
+        assert hear(process) == f"2.20.0 {old}"
+    site.present("2.21.0", keep=1, **with_conda())
+    assert not old.exists()
+    assert site.ask(show, python=python) == f"{tmp_path}/mine {site.release(site.current)} 2.21.0"
 
 
 def test_conda_stays_for_another_environment_of_its(site: Site, installer: dict[str, str]) -> None:
