@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inventory(place: Path) -> Iterator[Path]:
     file = place / "hosts.yml"
     file.write_text(INVENTORY.format(version=VERSION, path=place / "there" / "tensorflow"))
-    yield file
+    return file
 
 
 def shell(script: str) -> str:

@@ -172,3 +172,12 @@ def test_installer() -> None:
 def test_the_choice_of_a_python_is_noted(request_: Request, host: Facts, note: str | None) -> None:
     found = [one for one in planned(request_, host)["notes"] if "Python" in one]
     assert found == ([note] if note else [])
+
+
+def test_native_uses_the_distributions_python2_too() -> None:
+    host = debian("11", pythons=pythons("2.7", "3.9"))
+    plan = planned({"version": "1.10.0", "method": "native"}, host)
+    assert plan["python"] == {"version": "2.7", "path": "/usr/bin/python2.7", "provider": "system"}
+    assert planned({"version": "1.10.0", "method": "native"}, debian("11"))["python"]["path"] is None
+    assert planned({"method": "native"}, host)["python"]["version"] == "3.9"
+    assert refusals({"version": "1.10.0", "method": "native"}, debian(pythons=pythons("2.7", "3.11"))) != []

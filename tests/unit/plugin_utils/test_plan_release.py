@@ -224,3 +224,46 @@ def test_before_avx_was_needed() -> None:
 
 def test_avx_is_of_no_concern_elsewhere_than_on_x86_64() -> None:
     assert planned({}, debian(architecture="aarch64", cpu_flags=[]))["tensorflow"]["version"] == "2.21.0"
+
+
+def sealed(*requirements: str) -> Facts:
+    return debian(environment={"release": "abc", "sealed": {"contents": {"requirements": list(requirements)}}})
+
+
+def test_which_nightly_build() -> None:
+    """The host finds it, unless it has one already or one is asked for."""
+    build = "2.23.0.dev20260930"
+    cases: list[tuple[Request, Facts, tuple[str, str, bool], str | None]] = [
+        ({}, debian(), ("nightly", "tf-nightly", False), "stays until tensorflow_nightly asks for another"),
+        ({}, sealed(f"tf-nightly=={build}", "pip"), (build, "tf-nightly", False), f"stays at {build}"),
+        (
+            {"nightly": "newest"},
+            sealed(f"tf-nightly=={build}"),
+            (build, "tf-nightly", True),
+            "Each run installs the newest",
+        ),
+        (
+            {"nightly": "2.23.0.dev20261101"},
+            debian(),
+            ("2.23.0.dev20261101", "tf-nightly==2.23.0.dev20261101", False),
+            None,
+        ),
+        ({}, sealed("tensorflow-cpu==2.21.0"), ("nightly", "tf-nightly", False), "stays until"),
+    ]
+    for request_, host, (version, requirement, moves), note in cases:
+        plan = planned({"version": "nightly", **request_}, host)
+        found = plan["tensorflow"]
+        assert (found["version"], found["requirement"], found["moves"]) == (version, requirement, moves)
+        notes = [one for one in plan["notes"] if "nightly" in one]
+        assert len(notes) == (note is not None)
+        assert note is None or note in notes[0]
+    assert planned({"nightly": "newest"}, debian())["tensorflow"]["moves"] is False
+
+
+def test_the_guides_address_is_known_for_what_the_guides_knew() -> None:
+    old = planned({"version": "1.10.0", "python": "2.7"}, debian("11", pythons=pythons("2.7", "3.9")))["tensorflow"]
+    assert old["guide_url"] == (
+        "https://storage.googleapis.com/tensorflow/linux/cpu/tensorflow-1.10.0-cp27-none-linux_x86_64.whl"
+    )
+    assert planned({}, debian(architecture="aarch64"))["tensorflow"]["guide_url"] is None
+    assert planned({"version": "nightly"}, debian())["tensorflow"]["guide_url"] is None
