@@ -52,7 +52,7 @@ shift
 while [ $# -gt 0 ]; do
     case $1 in
         --yes) yes=1 ;;
-        --quiet | --override-channels) ;;
+        --quiet | --no-default-packages | --override-channels) ;;
         --channel) channel=$2; shift ;;
         --prefix) prefix=$2; shift ;;
         python=*) version=${1#python=} ;;
