@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import site, specs, unbuilt
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import condasite, site, specs
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 DOCUMENTATION = r"""
@@ -53,7 +53,7 @@ def plan(
     variables = variables or {}
     facts = site.may_become(host, variables)
     made = resolve(request, facts, names=variables)
-    made["problems"].extend([*unbuilt.problems(made), *specs.problems(variables)])
+    made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
     site.add(made, facts, variables)
     return {**made}
 

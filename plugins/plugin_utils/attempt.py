@@ -117,6 +117,9 @@ def _no_python(release: Release, usable: tuple[str, ...], context: Context) -> O
     needing_none = [method for method in ("docker", "conda") if _brings_python(method, usable, context)]
     if needing_none:
         accepted = f"tensorflow_method: {either(needing_none)}, or {accepted}"
+    brought = [one.version for one in pythons.foreign(context.host, context.tables) if one.version in usable]
+    if brought and asked.method == "virtualenv":
+        accepted = f"tensorflow_python: {brought[0]}, or {accepted}"
     return Obstacle("version", clause, accepted)
 
 

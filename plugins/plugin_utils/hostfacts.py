@@ -58,6 +58,7 @@ class Host:
     path: PathFacts | None
     home: str | None
     sealed: Mapping[str, object]
+    nightly: str | None  # the nightly build that the environment in use holds
     managed: frozenset[str]  # the roles that have a receipt here
 
     @property
@@ -141,6 +142,16 @@ def _sealed(environment: object) -> Mapping[str, object]:
     return contents if isinstance(contents, Mapping) else {}
 
 
+def _nightly(sealed: Mapping[str, object]) -> str | None:
+    wanted = sealed.get("requirements")
+    builds = (
+        [str(one).partition("==")[2] for one in wanted if str(one).startswith("tf-nightly")]
+        if isinstance(wanted, (list, tuple))
+        else []
+    )
+    return builds[0] or None if builds else None
+
+
 def read(facts: Mapping[str, object]) -> Host:
     """The facts of a host as the resolver asks for them."""
     architecture = _text(facts.get("architecture")) or "x86_64"
@@ -164,5 +175,6 @@ def read(facts: Mapping[str, object]) -> Host:
         path=_path(facts.get("path")),
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
+        nightly=_nightly(_sealed(facts.get("environment"))),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
     )

@@ -9,14 +9,24 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 
 
 class PlanTensorflow(TypedDict):
-    """cuda_build: whether the session must find a build with GPU support; None accepts either."""
+    """guide_url: where the guides fetched the wheel from, for where the index has no match; moves: whether every run looks for a newer
+    build; cuda_build: whether the session must find a build with GPU support, None accepts either.
+    """
 
     version: str | None
     package: str | None
     requirement: str | None
     channel: str | None
     wheel_url: str | None
+    wheel_sha256: str | None
+    guide_url: str | None
+    moves: bool
     cuda_build: bool | None
+
+
+class PlanWheel(TypedDict):
+    file: str | None
+    sha256: str | None
 
 
 class PlanPython(TypedDict):
@@ -82,6 +92,23 @@ class PlanInstaller(TypedDict):
     file: str | None
     sha256: str | None
     pip: str | None
+    virtualenv: PlanWheel  # where Python has no venv of its own
+
+
+class PlanStandalone(TypedDict):
+    """The archive of a standalone Python: url is where all of them are."""
+
+    url: str | None
+    file: str | None
+    sha256: str | None
+
+
+class PlanConda(TypedDict):
+    """The installer of method conda."""
+
+    version: str | None
+    url: str | None
+    sha256: str | None
 
 
 class PlanSpace(TypedDict):
@@ -95,6 +122,8 @@ class Plan(TypedDict):
     device: str | None
     method: str | None
     python: PlanPython
+    standalone: PlanStandalone
+    conda: PlanConda
     installer: PlanInstaller
     cuda: PlanCuda
     cudnn: PlanLibrary
@@ -121,12 +150,24 @@ def blank() -> Plan:
             "requirement": None,
             "channel": None,
             "wheel_url": None,
+            "wheel_sha256": None,
+            "guide_url": None,
+            "moves": False,
             "cuda_build": None,
         },
         "device": None,
         "method": None,
         "python": {"version": None, "path": None, "provider": None},
-        "installer": {"name": None, "version": None, "file": None, "sha256": None, "pip": None},
+        "standalone": {"url": None, "file": None, "sha256": None},
+        "conda": {"version": None, "url": None, "sha256": None},
+        "installer": {
+            "name": None,
+            "version": None,
+            "file": None,
+            "sha256": None,
+            "pip": None,
+            "virtualenv": {"file": None, "sha256": None},
+        },
         "cuda": {"from": "none", "version": None, "packages": [], "libraries": []},
         "cudnn": {"version": None, "packages": []},
         "nccl": {"version": None, "packages": []},

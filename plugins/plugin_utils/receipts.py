@@ -17,7 +17,8 @@ SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
 PLAN_KEYS = {
     "ca_certificates": (),
-    "python": ("python", "method"),
+    "python": ("python", "standalone", "method"),
+    "conda": ("conda",),
     "nvidia_repo": ("repository",),
     "nvidia_driver": ("driver.branch", "driver.packages"),
     "cuda": ("cuda.version", "cuda.packages"),
@@ -99,16 +100,24 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         decided["python"]["path"] = (
             decided["python"].get("path") or f"/usr/bin/python{decided['python'].get('version')}"
         )
+    # A nightly build that the host chose has no version until then.
+    wanted = decided.get("tensorflow")
+    if isinstance(wanted, dict) and wanted.get("channel") == "nightly" and "==" not in str(wanted.get("requirement")):
+        wanted["version"] = None
     text = json.dumps([code(role, root), decided, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     """Whether the receipt is for what the plan is about: of an environment's, the one that lies beside its path."""
-    if receipt["role"] not in ENVIRONMENT_ROLES:
-        return True
+    role, file = str(receipt["role"]), str(receipt["file"])
     parent, name = os.path.split(str(plan["path"]["absolute"]))
-    return str(receipt["file"]) == os.path.join(parent, ".tensorwright", "receipts", f"{name}.json")
+    store = os.path.join(parent, ".tensorwright")
+    if role == "conda" or (role == "python" and (plan.get("python") or {}).get("provider") == "standalone"):
+        return file == os.path.join(store, "runtimes", f"{role}.json")
+    if role not in ENVIRONMENT_ROLES:
+        return "/.tensorwright/runtimes/" not in file
+    return file == os.path.join(store, "receipts", f"{name}.json")
 
 
 def due(
@@ -124,6 +133,8 @@ def due(
         for receipt in host.get("receipts") or []
         if not receipt["drift"] and _concerns(receipt, plan)
     }
+    if (plan.get("tensorflow") or {}).get("moves"):
+        current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names

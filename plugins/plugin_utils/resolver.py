@@ -48,7 +48,7 @@ def resolve(
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
-    available = tuple(pythons.available(facts, asked.method, base))
+    available = tuple(pythons.available(facts, asked.method, base, asked.python))
     context = Context(asked, facts, base, implemented, available)
     candidates = _candidates(context, plan["problems"])
     if candidates:
@@ -90,7 +90,7 @@ def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
 def _candidates(context: Context, problems: list[Problem]) -> list[Release]:
     """The releases that the request may mean, the preferred ones first; none where it was refused already."""
     asked, tables = context.asked, context.tables
-    if asked.version is None or asked.method is None or asked.wheel_url is None:
+    if asked.version is None or asked.method is None or asked.wheel_url is None or asked.nightly is None:
         return []
     if asked.wheel_url:
         return _from_wheel(context, problems)
@@ -177,10 +177,11 @@ def _told(
     problems = []
     for obstacle in obstacles:
         why, accepted = f"but {obstacle.clause}", obstacle.accepted
-        if obstacle.about == "version":
+        about = "wheel_url" if obstacle.about == "version" and context.asked.wheel_url else obstacle.about
+        if about == "version":
             why = f"but no release of it can be had: {obstacle.clause}" if several else why
             accepted = f"tensorflow_version: {other}, or {accepted}" if other else accepted
-        problems.append(problem(obstacle.about, getattr(context.asked, obstacle.about), why, accepted))
+        problems.append(problem(about, getattr(context.asked, about), why, accepted))
     return problems
 
 

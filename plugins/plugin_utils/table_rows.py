@@ -241,6 +241,21 @@ class Uv:
     wheels: Mapping[str, Wheel]
 
 
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """A standalone build of Python, by architecture; files are paths below the address that serves them."""
+
+    version: str
+    builds: Mapping[str, Wheel]
+
+
+@dataclass(frozen=True, slots=True)
+class Miniforge:
+    version: str
+    url: str
+    installers: Mapping[str, Wheel]
+
+
 @dataclass(frozen=True)
 class Tables:
     series: Mapping[str, Series]
@@ -264,6 +279,11 @@ class Tables:
     providers: Mapping[str, Provider]
     uv: Uv
     pip: Mapping[str, str]
+    pip_wheels: Mapping[str, Wheel]  # by pip's version
+    virtualenv: Wheel
+    miniforge: Miniforge
+    standalone_url: str
+    standalone: Mapping[str, Standalone]  # by Python
 
     @cached_property
     def newest_first(self) -> tuple[Release, ...]:

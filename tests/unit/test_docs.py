@@ -28,7 +28,9 @@ VARIABLE_FILES = sorted(EXAMPLE.glob("*_vars/*.yml"))
 # What the playbooks and the roles make, for others to read.
 DERIVED = {"tensorflow_host", "tensorflow_plan", "tensorflow_due"}
 MODULES = {path.stem for path in ROOT.glob("plugins/modules/*.py")}
-VARIABLE = re.compile(r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|python|validate)_[a-z_]+(?!\w|[.-]\w)")
+VARIABLE = re.compile(
+    r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|conda|python|validate)_[a-z_]+(?!\w|[.-]\w)"
+)
 OUTPUT = re.compile(r"^```text\n.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 OURS = re.compile(

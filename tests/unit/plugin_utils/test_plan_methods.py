@@ -14,12 +14,11 @@ from tests.unit.plugin_utils.cases import A100, GOOD, debian, planned, refusals,
     [
         (
             "vitualenv",
-            "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native (the nearest is virtualenv).",
+            "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native, conda (the nearest is virtualenv).",
         ),
-        ("docker", "tensorflow_method is 'docker', which is not built yet; accepted: virtualenv, native."),
-        ("conda", "tensorflow_method is 'conda', which is not built yet; accepted: virtualenv, native."),
-        ("source", "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native."),
-        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native."),
+        ("docker", "tensorflow_method is 'docker', which is not built yet; accepted: virtualenv, native, conda."),
+        ("source", "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native, conda."),
+        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native, conda."),
     ],
 )
 def test_methods_that_are_not_there(method: object, sentence_: str) -> None:
@@ -72,14 +71,29 @@ def test_methods_that_need_no_python_are_named_once_they_are_built() -> None:
     assert refusals({"version": "2.21.0"}, host, implemented=ALL_ROLES) == [
         (
             "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
-            "tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+            "tensorflow_python: 3.13, or tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
         )
     ]
 
 
 def test_conda_brings_its_own_python() -> None:
-    plan = planned({"method": "conda"}, ubuntu("26.04", become=False), implemented=ALL_ROLES)
+    plan = planned({"method": "conda"}, ubuntu("26.04", become=False))
     assert plan["python"] == {"version": "3.13", "path": None, "provider": "conda"}
+    assert plan["roles"] == ["conda", "tensorflow_pip"]
+    assert plan["conda"] == {
+        "version": "26.3.2-3",
+        "url": "https://github.com/conda-forge/miniforge/releases/download/26.3.2-3/Miniforge3-26.3.2-3-Linux-x86_64.sh",
+        "sha256": "848194851a98903134187fbb4ab50efe87b003e0c0f808f97644b7524a62bf2c",
+    }
+    assert "Python 3.13 is installed from conda-forge." in plan["notes"]
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "pip"), [("1.15.5", "3.7", "uv"), ("1.10.0", "3.6", "pip"), ("2.4.4", "3.8", "uv")]
+)
+def test_conda_brings_old_pythons_to_hosts_that_have_none(version: str, python: str, pip: str) -> None:
+    plan = planned({"method": "conda", "version": version}, debian("13"))
+    assert (plan["python"]["version"], plan["installer"]["name"]) == (python, pip)
 
 
 def test_source_once_it_is_built() -> None:
