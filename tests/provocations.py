@@ -1,0 +1,1 @@
+PROVOCATIONS: list = []
