@@ -371,6 +371,7 @@ ROWS = (
             r"has SHA-256 [0-9a-f]+, expected",
             r"HASHES FROM THE REQUIREMENTS FILE",
             r"Hash Sum mismatch",
+            r"File has unexpected size",
             r"[Hh]ash(?:es)? (?:do|does) not match",
             r"The checksum for \S+ did not match",
         ),
@@ -405,8 +406,9 @@ ROWS = (
             r"Because only .+ (?:is|are) available",
             r"does not offer \S+",
         ),
-        "the package index does not have the version that is asked for",
-        "set `tensorflow_version` to one that it has, or name another index in `tensorflow_pip_index_url`: a mirror may lag behind",
+        "the package index does not have the version that is asked for, or not for this host's Python",
+        "let the plan choose (`tensorflow_version: latest`, `tensorflow_python: auto`), or name another index in "
+        "`tensorflow_pip_index_url`: a mirror may lag behind",
         SITE_INDEX,
         behind=("no-wheel",) + DOWNLOADS,
     ),
@@ -938,7 +940,7 @@ ROWS = (
     Row(
         "dpkg-interrupted",
         APT,
-        (r"dpkg was interrupted",),
+        (r"dpkg was interrupted", r"^The following packages (?:are only half|have been unpacked but|are in a mess)"),
         "an earlier installation of packages was cut off",
         "`dpkg --configure -a`",
         DPKG,
