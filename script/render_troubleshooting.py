@@ -24,12 +24,12 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
 
-When a step of a run fails, Tensorwright holds what was printed against this table, whichever program printed it, and tells the cause and
-what to do, once for all hosts that have the same trouble. All that was printed is in a file that the end of the run names. What no row of
-the table knows is shown by its last lines, and said to be unknown.
+When a step of a run fails, Tensorwright holds what was printed against this table, whichever program printed it, and tells the cause
+and what to do, once for all hosts that have the same trouble. All that was printed is in a file that the end of the run names. What no
+row of the table knows is shown by its last lines, and said to be unknown.
 
-`playbooks/diagnose.yml` does the same on machines that others have installed: it looks at their Pythons, TensorFlow, driver, Docker and apt
-sources, and changes nothing.
+`playbooks/diagnose.yml` does the same on machines that others have installed: it looks at their Pythons, TensorFlow, driver, Docker and
+apt sources, and changes nothing.
 
 ```sh
 ansible-playbook playbooks/diagnose.yml -i inventory/my
@@ -37,8 +37,8 @@ ansible-playbook playbooks/diagnose.yml -i inventory/my
 
 <!-- Rendered by script/render-troubleshooting from plugins/module_utils/troubles.py. Edit that. -->
 
-Of the {rows} rows, {provoked} are provoked for real by a test (`script/test molecule diagnosis`); the others, marked *captured*, are tested with
-what others have published.
+Of the {rows} rows, {provoked} are provoked for real by a test (`script/test molecule diagnosis`); the others, marked *captured*, are
+tested with what others have published.
 """
 
 
@@ -73,7 +73,11 @@ def section(part: str, provoked: set[str]) -> Iterator[str]:
             yield f"### {row.id}\n"
             yield f"{sentence(row.cause)}{'' if row.id in provoked else ' *(captured)*'}\n"
             yield f"- What to do: {row.remedy}."
-            yield f"- More: <{row.reference}>" if "://" in row.reference else f"- More: [{row.reference}]({row.reference})"
+            yield (
+                f"- More: <{row.reference}>"
+                if "://" in row.reference
+                else f"- More: [{row.reference}]({row.reference})"
+            )
             yield f"- Known by: {', '.join(code(signature) for signature in row.signatures)}\n"
 
 

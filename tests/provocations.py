@@ -35,7 +35,9 @@ class Provocation:
 
 def apt(source: str, *commands: str, options: str = "", path: str = "/srv/apt") -> str:
     """Run commands of apt-get's in a place of its own, with this for its only source."""
-    settings = "-o Dir::Etc::sourcelist=/srv/one.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=/srv/lists"
+    settings = (
+        "-o Dir::Etc::sourcelist=/srv/one.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=/srv/lists"
+    )
     lines = [f"apt-get -q {settings} {options} {command}" for command in commands or ("update",)]
     address = source if "[" in source or "://" in source else f"[signed-by=/srv/keys/right.gpg] file:{path}/{source}"
     return "\n".join(
@@ -85,7 +87,9 @@ descriptor.FieldDescriptor(
 REAL_INDEX = "/srv/uv pip install --quiet --python /srv/bare/bin/python --system-certs --no-deps --target"
 
 HOST = [
-    Provocation("disk-full", "pip", f"TMPDIR=/var/tmp {PIP} --index-url $GOOD --target /small/pip demo-big; rm -rf /small/*"),
+    Provocation(
+        "disk-full", "pip", f"TMPDIR=/var/tmp {PIP} --index-url $GOOD --target /small/pip demo-big; rm -rf /small/*"
+    ),
     Provocation("disk-full", "uv", f"{UV} --default-index $GOOD --target /small/uv demo-big; rm -rf /small/*"),
     Provocation("disk-full", "cp", "cp /srv/uv /small/; rm -f /small/*"),
     Provocation("read-only", "pip", f"{PIP} --index-url $GOOD --target /readonly/x demo"),
@@ -124,26 +128,50 @@ NETWORK = [
     Provocation("network-broken", "apt-silent", apt("[trusted=yes] $SILENT", options="-o Acquire::http::Timeout=1")),
     Provocation("network-broken", "python", f"{FETCH} http://127.0.0.1:9/"),
     Provocation("download-truncated", "uv", f"{UV} --default-index $BROKEN demo"),
-    Provocation("download-truncated", "curl", "curl --no-progress-meter --output /dev/null $BROKEN/../files/demo-1.0-py3-none-any.whl"),
+    Provocation(
+        "download-truncated",
+        "curl",
+        "curl --no-progress-meter --output /dev/null $BROKEN/../files/demo-1.0-py3-none-any.whl",
+    ),
     Provocation("server-overloaded", "pip", f"{PIP} -v --index-url $OVERLOADED demo"),
     Provocation("server-overloaded", "uv", f"{UV} --default-index $OVERLOADED demo"),
     Provocation("server-overloaded", "apt", apt("[trusted=yes] $OVERLOADED")),
-    Provocation("certificate-untrusted", "pip", tls("stranger", f"{PIP} --index-url https://localhost:8443/simple demo")),
-    Provocation("certificate-untrusted", "uv", tls("stranger", f"{UV} --default-index https://localhost:8443/simple demo")),
+    Provocation(
+        "certificate-untrusted", "pip", tls("stranger", f"{PIP} --index-url https://localhost:8443/simple demo")
+    ),
+    Provocation(
+        "certificate-untrusted", "uv", tls("stranger", f"{UV} --default-index https://localhost:8443/simple demo")
+    ),
     Provocation("certificate-untrusted", "apt", tls("stranger", apt("[trusted=yes] https://localhost:8443/debian"))),
     Provocation("certificate-untrusted", "python", tls("stranger", f"{FETCH} https://localhost:8443/")),
     Provocation("certificate-untrusted", "curl", tls("stranger", "curl --no-progress-meter https://localhost:8443/")),
-    Provocation("certificate-expired", "pip", trusted("expired", f"{PIP} --index-url https://localhost:8443/simple demo")),
-    Provocation("certificate-expired", "uv", trusted("expired", f"{UV} --default-index https://localhost:8443/simple demo")),
+    Provocation(
+        "certificate-expired", "pip", trusted("expired", f"{PIP} --index-url https://localhost:8443/simple demo")
+    ),
+    Provocation(
+        "certificate-expired", "uv", trusted("expired", f"{UV} --default-index https://localhost:8443/simple demo")
+    ),
     Provocation("certificate-expired", "python", trusted("expired", f"{FETCH} https://localhost:8443/")),
-    Provocation("certificate-name", "pip", trusted("other-name", f"{PIP} --index-url https://localhost:8443/simple demo")),
-    Provocation("certificate-name", "uv", trusted("other-name", f"{UV} --default-index https://localhost:8443/simple demo")),
+    Provocation(
+        "certificate-name", "pip", trusted("other-name", f"{PIP} --index-url https://localhost:8443/simple demo")
+    ),
+    Provocation(
+        "certificate-name", "uv", trusted("other-name", f"{UV} --default-index https://localhost:8443/simple demo")
+    ),
     Provocation("certificate-name", "python", trusted("other-name", f"{FETCH} https://localhost:8443/")),
     Provocation("proxy-login", "pip", f"{PIP} -v --proxy $PROXY --index-url https://index.example.org/simple demo"),
     Provocation("proxy-login", "uv", f"https_proxy=$PROXY {UV} --default-index https://index.example.org/simple demo"),
-    Provocation("proxy-login", "apt", apt("[trusted=yes] http://deb.example.org/debian", options="-o Acquire::http::Proxy=$PROXY")),
+    Provocation(
+        "proxy-login",
+        "apt",
+        apt("[trusted=yes] http://deb.example.org/debian", options="-o Acquire::http::Proxy=$PROXY"),
+    ),
     Provocation("proxy-login", "python", f"https_proxy=$PROXY {FETCH} https://index.example.org/"),
-    Provocation("proxy-unreachable", "pip", f"{PIP} --proxy http://127.0.0.1:9 --index-url https://index.example.org/simple demo"),
+    Provocation(
+        "proxy-unreachable",
+        "pip",
+        f"{PIP} --proxy http://127.0.0.1:9 --index-url https://index.example.org/simple demo",
+    ),
     Provocation("proxy-unreachable", "python", f"https_proxy=$REFUSING {FETCH} https://index.example.org/"),
     Provocation("index-denied", "uv-401", f"{UV} --default-index $CLOSED demo"),
     Provocation("index-denied", "uv-403", f"{UV} --default-index $FORBIDDEN demo"),
@@ -153,7 +181,11 @@ NETWORK = [
     Provocation("not-found", "pip", f"{PIP} $GOOD/../files/nothing-1.0-py3-none-any.whl"),
     Provocation("hash-mismatch", "pip", f"{PIP} --index-url $WRONG demo"),
     Provocation("hash-mismatch", "uv", f"{UV} --default-index $WRONG demo"),
-    Provocation("hash-mismatch", "apt", apt("damaged", f"update {QUIET}", "download demo=2.0", options="-o Dir::Cache::archives=/srv")),
+    Provocation(
+        "hash-mismatch",
+        "apt",
+        apt("damaged", f"update {QUIET}", "download demo=2.0", options="-o Dir::Cache::archives=/srv"),
+    ),
 ]
 PACKAGES = [
     Provocation("no-wheel", "pip", f"{PIP} --index-url $GOOD demo-nowhere"),
@@ -167,7 +199,12 @@ PACKAGES = [
     Provocation("dependency-conflict", "uv", f"{UV} --default-index $GOOD demo-a demo-b"),
     Provocation("externally-managed", "pip", "python3 -m pip install --index-url $GOOD demo"),
     Provocation("externally-managed", "uv", "/srv/uv pip install --no-cache --system --default-index $GOOD demo"),
-    Provocation("wrong-platform", "pip", f"{PIP} $GOOD/../files/demo_arm-1.0-py3-none-manylinux_2_17_aarch64.whl", on=("debian12",)),
+    Provocation(
+        "wrong-platform",
+        "pip",
+        f"{PIP} $GOOD/../files/demo_arm-1.0-py3-none-manylinux_2_17_aarch64.whl",
+        on=("debian12",),
+    ),
     Provocation("wrong-platform", "uv", f"{UV} $GOOD/../files/demo_arm-1.0-py3-none-manylinux_2_17_aarch64.whl"),
     Provocation("wrong-platform", "bash", f"{BASH} '/srv/bin/other-machine; true'"),
     Provocation("glibc-old", "loader", "/srv/bin/newer-libc"),
@@ -230,14 +267,20 @@ APT = [
     Provocation("apt-unsigned", "apt", apt("unsigned")),
     Provocation("apt-index-expired", "apt", apt("outdated")),
     Provocation("apt-source-malformed", "apt", apt("[signed-by=/srv/keys/right.gpg] nonsense://\ndebb")),
-    Provocation("dpkg-locked", "apt", holding("/var/lib/dpkg/lock-frontend", apt(SOUND, f"update {QUIET}", "install -y demo"))),
+    Provocation(
+        "dpkg-locked", "apt", holding("/var/lib/dpkg/lock-frontend", apt(SOUND, f"update {QUIET}", "install -y demo"))
+    ),
     Provocation("dpkg-locked", "dpkg", holding("/var/lib/dpkg/lock", "dpkg --install /srv/debs/demo_1.0.deb")),
     Provocation("dpkg-locked", "apt-lists", holding("/var/lib/apt/lists/lock", "apt-get -q update")),
     Provocation(
-        "dpkg-interrupted", "apt", "touch /var/lib/dpkg/updates/0001\napt-get -q install -y demo\nrm /var/lib/dpkg/updates/0001"
+        "dpkg-interrupted",
+        "apt",
+        "touch /var/lib/dpkg/updates/0001\napt-get -q install -y demo\nrm /var/lib/dpkg/updates/0001",
     ),
     Provocation(
-        "dpkg-script-failed", "dpkg", f"dpkg --install /srv/debs/demo-failing_1.0.deb\ndpkg --purge demo-failing {QUIET}"
+        "dpkg-script-failed",
+        "dpkg",
+        f"dpkg --install /srv/debs/demo-failing_1.0.deb\ndpkg --purge demo-failing {QUIET}",
     ),
     Provocation(
         "dpkg-overwrite",

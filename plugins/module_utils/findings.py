@@ -145,7 +145,9 @@ def pythons(paths: Iterable[str], home: str) -> List[str]:
     found = [os.path.join(path, "bin", "python") for path in paths]
     roots = [os.path.join(place, name) for place in (home, "/opt", "/usr/local") for name in CONDA_HOMES]
     for root in roots:
-        found += [os.path.join(root, "bin", "python")] + sorted(glob.glob(os.path.join(root, "envs", "*", "bin", "python")))
+        found += [os.path.join(root, "bin", "python")] + sorted(
+            glob.glob(os.path.join(root, "envs", "*", "bin", "python"))
+        )
     search = interpreters.Search(interpreters.directories(home, BINARIES))
     found += [python["path"] for python in search.pythons()]
     there = [python for python in found if os.access(python, os.X_OK)]
@@ -215,7 +217,9 @@ def look_at_apt(host: Host) -> List[Finding]:
         out.write(APT.format(place))
     found = []
     update = host.run(["apt-get", "-c", settings, "-q", "update"])
-    complaints = [line for line in update.output.splitlines() if re.match(r"[EWN]: ", line) and not line.startswith("N: ")]
+    complaints = [
+        line for line in update.output.splitlines() if re.match(r"[EWN]: ", line) and not line.startswith("N: ")
+    ]
     if complaints:
         found.append(Finding("apt", "\n".join(complaints)))
     check = host.run(["apt-get", "-c", settings, "-q", "-o", "Debug::NoLocking=true", "check"])
@@ -233,8 +237,9 @@ def look_at_apt(host: Host) -> List[Finding]:
 def explained(finding: Finding) -> List[Dict[str, Optional[str]]]:
     """Return what the table says of a finding; of one that it does not know, the last words."""
     output = diagnosis.without_logins(finding.output[-TAIL:])
-    causes = [(row.id, diagnosis.cause(row, output), row.remedy) for row in diagnosis.claims(output)]
-    unknown = (None, diagnosis.unknown(output), None)
+    causes: List[Tuple[Optional[str], str, Optional[str]]] = [
+        (row.id, diagnosis.cause(row, output), row.remedy) for row in diagnosis.claims(output)
+    ]
     return [
         {
             "about": finding.about,
@@ -244,7 +249,7 @@ def explained(finding: Finding) -> List[Dict[str, Optional[str]]]:
             "sentence": "{}: {}".format(finding.about, "; ".join(filter(None, (cause, remedy, name and PAGE + name)))),
             "output": output,
         }
-        for name, cause, remedy in causes or [unknown]
+        for name, cause, remedy in causes or [(None, diagnosis.unknown(output), None)]
     ]
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of known troubles: what a failed step's output means, and what to do about it.
 
-docs/troubleshooting.md is rendered from these rows. A row claims an output when one of its signatures is found in it, unless a row that it
-stands `behind` claims it too: the more telling one wins, and no output has two causes.
+docs/troubleshooting.md is rendered from these rows. A row claims an output when one of its signatures is found in it, unless one of a
+row that it stands `behind` is found as well: the more telling row wins, and no output has two causes.
 """
 
 from typing import NamedTuple, Tuple
@@ -393,7 +393,7 @@ ROWS = (
             r"no source distribution",
         ),
         "the package index has nothing of that name that fits this host: no wheel for its Python, architecture or C library",
-        "let the plan choose (`tensorflow_version: latest`, `tensorflow_python: auto`); `playbooks/plan.yml` shows what the host can have",
+        "let the plan choose (`tensorflow_version: latest`, `tensorflow_python: auto`); `playbooks/plan.yml` shows what it would be",
         COMPATIBILITY,
         behind=DOWNLOADS,
     ),
@@ -421,7 +421,8 @@ ROWS = (
         "the system's packages, so `tensorflow_method: virtualenv` may do",
         "https://pip.pypa.io/en/stable/topics/dependency-resolution/",
         behind=("no-wheel", "no-such-version") + DOWNLOADS,
-        quote=r"(?<=Because ).+?(?=, we can conclude|\. |$)|The user requested (?:\(constraint\) )?[^\s,]+|(?<!\S)(?!Because)\S+ \S+ depends on \S+",
+        quote=r"(?<=Because ).+?(?=, we can conclude|\. |$)|The user requested (?:\(constraint\) )?[^\s,]+"
+        r"|(?<!\S)(?!Because)\S+ \S+ depends on \S+",
     ),
     Row(
         "externally-managed",
@@ -578,7 +579,7 @@ ROWS = (
             r"Detected incompatible Protobuf Gencode/Runtime",
         ),
         "protobuf is newer than this TensorFlow was made for",
-        "install with `site.yml`, whose plan pins it; by hand, `python -m pip install 'protobuf<4'` (3.20.3 serves TensorFlow before 2.12)",
+        "install with `site.yml`, whose plan pins it; by hand, `python -m pip install 'protobuf<4'` for TensorFlow before 2.12",
         "compatibility.md#pins-that-releases-need-today",
     ),
     Row(

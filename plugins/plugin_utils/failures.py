@@ -143,7 +143,9 @@ def statement(task: str, said: list[str]) -> str:
     labels = ("cause: ", "remedy: ", "see: ", "output: ", "last words: ")
     heading = [line for line in said if not line.startswith(labels)]
     details = [line for line in said if line.startswith(labels)]
-    return "\n".join([f"{task}: {' '.join(heading)}" if heading else f"{task} failed", *(f"  {line}" for line in details)])
+    return "\n".join(
+        [f"{task}: {' '.join(heading)}" if heading else f"{task} failed", *(f"  {line}" for line in details)]
+    )
 
 
 def log_entry(host: str, task: str, result: Mapping[str, Any]) -> str:

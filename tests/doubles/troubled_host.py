@@ -14,8 +14,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from email.utils import format_datetime
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
 SRV = Path("/srv")
@@ -85,9 +85,13 @@ def repository(name: str, signer: str | None, date: datetime = NOW, until: datet
     index = ""
     for package in sorted((SRV / "debs").glob("*.deb")):
         shutil.copy(package, place)
-        fields = subprocess.run(["dpkg-deb", "--field", str(package)], check=True, capture_output=True, text=True).stdout
+        fields = subprocess.run(
+            ["dpkg-deb", "--field", str(package)], check=True, capture_output=True, text=True
+        ).stdout
         content = package.read_bytes()
-        index += f"{fields}Filename: {package.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n\n"
+        index += (
+            f"{fields}Filename: {package.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n\n"
+        )
     (place / "Packages").write_text(index)
     release = f"Origin: {name}\nSuite: stable\nCodename: stable\nDate: {format_datetime(date, usegmt=True)}\n"
     release += f"Valid-Until: {format_datetime(until, usegmt=True)}\n" if until else ""

@@ -19,7 +19,9 @@ from tests.hosts.containers import gateway, podman
 from tests.provocations import PROVOCATIONS, Provocation
 from tests.runs import ROOT
 
-RECORDS = ROOT / "reports" / "diagnosis"  # to be looked at, and copied to the unit tests' data when a program has changed its words
+RECORDS = (
+    ROOT / "reports" / "diagnosis"
+)  # to be looked at, and copied to the unit tests' data when a program has changed its words
 PREPARE = {"debian12": [], "debian13": ["docker-cli"]}
 # How each package index fails, beside the sound one.
 FAILURES: dict[str, tuple[int | str, str]] = {

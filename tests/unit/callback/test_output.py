@@ -31,7 +31,7 @@ PLAYBOOK = """
       ansible.builtin.stat: {}
       when: inventory_hostname == 'theirs'
     - name: Fill the disk
-      ansible.builtin.command: sh -c 'echo "cp: error writing x: No space left on device" >&2; exit 1'
+      ansible.builtin.command: cp /etc/hostname /dev/full
       changed_when: true
       when: inventory_hostname is match('full')
     - name: Tell the result
@@ -55,7 +55,13 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts", "-c", "local", "play.yml"],
         cwd=place,
-        env={**environment, "ANSIBLE_CONFIG": str(place / "ansible.cfg"), "ANSIBLE_HOME": str(place), "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+        env={
+            **environment,
+            "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+            "ANSIBLE_HOME": str(place),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "LC_ALL": "C.UTF-8",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -81,7 +87,7 @@ def test_a_known_failure_of_any_module_is_told_by_its_cause_and_remedy(output: s
         assert f"failed: [{host}]: remedy: free space on it" in output
     assert "full1, full2: Fill the disk failed\n  cause: the disk is full\n  remedy: free space on it" in output
     log = output.partition("All that failed steps have printed: ")[2].splitlines()[0]
-    assert "stderr: cp: error writing x: No space left on device" in Path(log).read_text()
+    assert "stderr: cp: error writing '/dev/full': No space left on device" in Path(log).read_text()
 
 
 def test_an_unknown_failure_is_said_to_be_unknown(output: str) -> None:

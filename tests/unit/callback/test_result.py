@@ -57,7 +57,7 @@ class Run:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(plugin.constants, "ANSIBLE_HOME", str(tmp_path))
+    monkeypatch.setattr("ansible.constants.ANSIBLE_HOME", str(tmp_path))
     return tmp_path
 
 

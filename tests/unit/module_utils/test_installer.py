@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, installer, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases, troubles
 from ansible_collections.tensorwright.fleet.plugins.module_utils.installer import Installer, InstallError
 
 from tests.doubles import tensorflow_wheel, uv_wheel
@@ -130,7 +130,7 @@ def test_a_failure_names_cause_and_remedy(
     index.fail(how, on=on)
     with pytest.raises(InstallError) as failed:
         install(make(name, timeout=1), store)
-    row = next(row for row in diagnosis.ROWS if row.id == cause)
+    row = next(row for row in troubles.ROWS if row.id == cause)
     assert str(failed.value) == f"{row.cause}; {row.remedy}"
     assert "demo" in failed.value.output
     assert sorted(os.listdir(store)) == ["cache", "constraints.txt", "home", "log", "release", "tools"]
@@ -332,9 +332,7 @@ def test_pip_is_fetched_where_its_wheel_is_missing_or_damaged(make: Make, index:
 def test_a_tool_that_cannot_be_fetched_leaves_nothing(make: Make, index: PackageIndex, store: Path, name: str) -> None:
     tool = make(name, retries=1)
     index.fail(BREAK, on=tool.tool["wheel"]["file"])
-    with pytest.raises(
-        InstallError, match="a download broke off in the middle; run again"
-    ):
+    with pytest.raises(InstallError, match="a download broke off in the middle; run again"):
         install(tool, store)
     assert os.listdir(store / "tools") == []
 

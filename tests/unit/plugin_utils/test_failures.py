@@ -85,7 +85,9 @@ def test_a_module_that_crashed_is_told_as_ansible_tells_it() -> None:
 
 # --- why, and what to do ----------------------------------------------------------------------------------------------
 
-KEY = "W: GPG error: http://x stable InRelease: The following signatures couldn't be verified: NO_PUBKEY A4B469963BF863CC"
+KEY = (
+    "W: GPG error: http://x stable InRelease: The following signatures couldn't be verified: NO_PUBKEY A4B469963BF863CC"
+)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,11 @@ KEY = "W: GPG error: http://x stable InRelease: The following signatures couldn'
             ],
         ),
         (
-            {"msg": "/opt/x: the disk is full; free space on it; nothing", "output": "os error 28", "log": "/opt/x.log"},
+            {
+                "msg": "/opt/x: the disk is full; free space on it; nothing",
+                "output": "os error 28",
+                "log": "/opt/x.log",
+            },
             True,
             [
                 "/opt/x: the disk is full; free space on it; nothing",
