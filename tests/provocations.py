@@ -26,6 +26,7 @@ class Provocation:
     script: str
     user: str = "root"
     on: tuple[str, ...] = BOTH
+    installed: bool = False  # needs a real TensorFlow at /opt/tensorflow
 
     @property
     def name(self) -> str:
@@ -306,6 +307,36 @@ APT = [
     Provocation("apt-no-such-package", "apt", "apt-get -q install -y demo-nowhere"),
     Provocation("apt-no-such-package", "apt-version", apt(SOUND, f"update {QUIET}", "install -y demo=9")),
 ]
+PARTIAL = "cp -rs $(dirname $(realpath /opt/tensorflow/lib/python3*/site-packages/tensorflow/__init__.py)) /srv/{0}/tensorflow"
+IMPORT = "/opt/tensorflow/bin/python -c 'import tensorflow'"
+
+
+def part(name: str, missing: str) -> str:
+    """Import a copy of the real TensorFlow from which something is missing."""
+    place = f"/srv/{name}"
+    return f"mkdir {place}; {PARTIAL.format(name)}\nrm {place}/tensorflow/{missing}\ncd {place}; {IMPORT}"
+
+
+INSTALLED = [
+    # What a source tree does not have either: the build makes it.
+    Provocation(
+        "source-tree", "tensorflow", part("tree", "python/platform/build_info.py"), on=("debian12",), installed=True
+    ),
+    Provocation(
+        "compiled-part-missing",
+        "tensorflow",
+        part("parts", "python/_pywrap_tensorflow_internal.so"),
+        on=("debian12",),
+        installed=True,
+    ),
+    Provocation(
+        "library-missing",
+        "tensorflow",
+        part("library", "libtensorflow_framework.so.2"),
+        on=("debian12",),
+        installed=True,
+    ),
+]
 DOCKER = [
     Provocation(
         "docker-socket-denied",
@@ -316,4 +347,4 @@ DOCKER = [
     ),
     Provocation("docker-not-running", "docker", "docker ps", on=("debian13",)),
 ]
-PROVOCATIONS = [*HOST, *NETWORK, *PACKAGES, *TENSORFLOW, *GPU, *APT, *DOCKER]
+PROVOCATIONS = [*HOST, *NETWORK, *PACKAGES, *TENSORFLOW, *GPU, *APT, *DOCKER, *INSTALLED]

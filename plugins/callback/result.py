@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -80,7 +81,8 @@ class CallbackModule(CallbackBase):
         name = self._seen(result)
         if ignore_errors:
             return
-        task, heading = result._task, result._task.name or result._task.action
+        # What a host fills into a task's name would keep equal failures apart.
+        task, heading = result._task, re.sub(r"\s*\{\{.*?\}\}", "", result._task.name) or result._task.action
         said = failures.problems(result._result)
         if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
             self._failed[name] = ("refused", said)
