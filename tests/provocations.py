@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BOTH = ("debian12", "debian13")
-PIP = "/srv/venv/bin/python -m pip --disable-pip-version-check install --no-cache-dir --retries 0 --timeout 2"
+PIP = "/srv/venv/bin/python -m pip --disable-pip-version-check install --no-cache-dir --retries 1 --timeout 2"
 UV = "UV_HTTP_RETRIES=0 UV_HTTP_TIMEOUT=2 NO_COLOR=1 /srv/uv pip install --no-cache --python /srv/venv/bin/python --system-certs"
 # A program of Python's that fetches what its first argument names, trusting only what SSL_CERT_FILE names.
 FETCH = "python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=3)'"
@@ -117,7 +117,7 @@ HOST = [
     Provocation("clock-wrong", "uv", trusted("future", f"{UV} --default-index https://localhost:8443/simple demo")),
 ]
 NETWORK = [
-    Provocation("name-unresolved", "pip", f"{PIP} --index-url http://nowhere.invalid/simple demo"),
+    Provocation("name-unresolved", "pip", f"{PIP} --index-url https://nowhere.invalid/simple demo"),
     Provocation("name-unresolved", "uv", f"{UV} --default-index http://nowhere.invalid/simple demo"),
     Provocation("name-unresolved", "apt", apt("[trusted=yes] http://nowhere.invalid/debian")),
     Provocation("name-unresolved", "python", f"{FETCH} http://nowhere.invalid/"),
@@ -134,7 +134,7 @@ NETWORK = [
         "curl",
         "curl --no-progress-meter --output /dev/null $BROKEN/../files/demo-1.0-py3-none-any.whl",
     ),
-    Provocation("server-overloaded", "pip", f"{PIP} -v --index-url $OVERLOADED demo"),
+    Provocation("server-overloaded", "pip", f"{PIP} -vvv --index-url $OVERLOADED demo"),
     Provocation("server-overloaded", "uv", f"{UV} --default-index $OVERLOADED demo"),
     Provocation("server-overloaded", "apt", apt("[trusted=yes] $OVERLOADED")),
     Provocation(
@@ -160,7 +160,7 @@ NETWORK = [
         "certificate-name", "uv", trusted("other-name", f"{UV} --default-index https://localhost:8443/simple demo")
     ),
     Provocation("certificate-name", "python", trusted("other-name", f"{FETCH} https://localhost:8443/")),
-    Provocation("proxy-login", "pip", f"{PIP} -v --proxy $PROXY --index-url https://index.example.org/simple demo"),
+    Provocation("proxy-login", "pip", f"{PIP} -vvv --proxy $PROXY --index-url https://index.example.org/simple demo"),
     Provocation("proxy-login", "uv", f"https_proxy=$PROXY {UV} --default-index https://index.example.org/simple demo"),
     Provocation(
         "proxy-login",
@@ -176,7 +176,7 @@ NETWORK = [
     Provocation("proxy-unreachable", "python", f"https_proxy=$REFUSING {FETCH} https://index.example.org/"),
     Provocation("index-denied", "uv-401", f"{UV} --default-index $CLOSED demo"),
     Provocation("index-denied", "uv-403", f"{UV} --default-index $FORBIDDEN demo"),
-    Provocation("index-denied", "pip", f"{PIP} -v --no-input --index-url $FORBIDDEN demo"),
+    Provocation("index-denied", "pip", f"{PIP} -vvv --no-input --index-url $FORBIDDEN demo"),
     Provocation("index-denied", "apt", apt("[trusted=yes] $FORBIDDEN")),
     Provocation("not-found", "python", f"{FETCH} $GOOD/nothing/"),
     Provocation("not-found", "pip", f"{PIP} $GOOD/../files/nothing-1.0-py3-none-any.whl"),
@@ -218,8 +218,8 @@ PACKAGES = [
     Provocation(
         "package-of-the-system",
         "pip",
-        f"{PIP} --quiet --index-url $GOOD demo==1.0 {QUIET}\ncd /srv/venv/lib/python3*/site-packages/demo-1.0.dist-info\n"
-        f"rm RECORD; echo debian >INSTALLER; cd /\n{PIP} --index-url $GOOD demo==2.0",
+        f"{PIP} --quiet --index-url $GOOD demo-kept==1.0 {QUIET}\ncd /srv/venv/lib/python3*/site-packages/demo_kept-1.0.dist-info\n"
+        f"rm RECORD; echo debian >INSTALLER; cd /\n{PIP} --index-url $GOOD demo-kept==2.0",
     ),
 ]
 TENSORFLOW = [

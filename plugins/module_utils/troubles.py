@@ -175,6 +175,7 @@ ROWS = (
         HOST,
         (
             r"certificate is not yet valid",
+            r"certificate not valid yet",
             r"not valid yet \(invalid for another",
             r"invalid peer certificate: NotValidYet",
         ),
@@ -218,6 +219,7 @@ ROWS = (
             r"Remote end closed",
             r"tcp connect error",
             r"Unable to connect to \S+:",
+            r"Failed to connect to \S+ port \d+",
             r"Could not connect to \S+:\d+",
             r"Connection failed \[IP",
         ),
@@ -232,6 +234,7 @@ ROWS = (
         NETWORK,
         (
             r"IncompleteRead",
+            r"transfer closed with \d+ bytes remaining",
             r"incomplete-download",
             r"connection broken after \d+ of \d+ bytes",
             r"end of file before message length reached",

@@ -29,7 +29,10 @@ PACKAGES = ["curl", "gnupg", "python3-pip", "python3-setuptools"]
 
 def run(*command: str, **environment: str) -> None:
     """Run a command that has to succeed."""
-    subprocess.run(command, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout.decode()}"
 
 
 # --- packages -----------------------------------------------------------------------------------------------------------
@@ -151,10 +154,10 @@ def binaries() -> None:
     patched("/usr/bin/true", "bin/newer-libc", rb"GLIBC_2\.\d\d\0", b"GLIBC_2.99\0")
     apt = min(libraries.glob("libapt-pkg.so.*"))  # the name by which it is looked for
     patched(str(apt), f"lib/{apt.name}", rb"GLIBCXX_3\.4\.\d\d\0", b"GLIBCXX_3.4.99\0")
-    patched(sys.executable, "bin/other-machine", rb"(?s)^(\x7fELF.{14})..", rb"\1\x16\x00")
+    patched(sys.executable, "bin/other-machine", rb"(?s)^(\x7fELF.{14})..", b"\\1\x16\x00")
     modules = Path(sysconfig.get_path("stdlib")) / "lib-dynload"
     (module,) = modules.glob("_ctypes.cpython-*.so")
-    patched(str(module), f"symbol/{module.name}", rb"PyModuleDef_Init\0", b"PyModuleDef_Inix\0")
+    patched(str(module), f"symbol/{module.name}", rb"PyModule(_Create|Def_Ini).\0", b"PyModule\\1x\0")
     shutil.copy(module, "/noexec")
 
 
@@ -175,9 +178,8 @@ def certificates() -> None:
         ("other-name", "other.example.org", "20200101000000Z", "20990101000000Z"),
     ):
         request = ["-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={subject}"]
-        extension = ["-addext", f"subjectAltName=DNS:{subject}", "-addext", "basicConstraints=critical,CA:TRUE"]
+        extension = ["-addext", f"subjectAltName=DNS:{subject}", "-addext", "basicConstraints=CA:FALSE"]
         run("openssl", "req", "-newkey", "rsa:2048", "-nodes", *request, *extension)
-        (place / "serial").write_text("01\n" if name == "stranger" else f"0{len(name) % 8 + 1}\n")
         own = ["-selfsign", "-keyfile", f"{name}.key", "-in", f"{name}.csr", "-out", f"{name}.crt", "-notext"]
         run("openssl", "ca", "-batch", "-config", "ca.cnf", "-rand_serial", *own, "-startdate", begin, "-enddate", end)
 

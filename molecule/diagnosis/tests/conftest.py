@@ -38,6 +38,8 @@ def wheels() -> list[Wheel]:
     return [
         Wheel("demo", "1.0", {"demo.py": "x = 1\n"}),
         Wheel("demo", "2.0", {"demo.py": "x = 2\n"}),
+        Wheel("demo-kept", "1.0", {}),
+        Wheel("demo-kept", "2.0", {}),
         Wheel("demo-a", "1.0", {}, requires=("demo==1.0",)),
         Wheel("demo-b", "1.0", {}, requires=("demo==2.0",)),
         Wheel("demo-big", "1.0", {}, data=os.urandom(1 << 23)),
