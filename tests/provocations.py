@@ -51,10 +51,15 @@ AGAIN = "-y --allow-downgrades"
 QUIET = ">/dev/null 2>&1"
 
 
+def until(condition: str) -> str:
+    """Wait until something that was started is there."""
+    return f"timeout 20 sh -c 'until {condition}; do sleep 0.1; done'"
+
+
 def tls(kind: str, command: str) -> str:
     """Run a command while a server with this kind of certificate answers on port 8443."""
     serve = f"openssl s_server -quiet -www -accept 8443 -cert /srv/tls/{kind}.crt -key /srv/tls/{kind}.key {QUIET}"
-    return f"{serve} & server=$!\nsleep 0.5\n{command}\nkill $server"
+    return f"{serve} & server=$!\n{until('ss -ltn | grep -q :8443')}\n{command}\nkill $server"
 
 
 def trusted(kind: str, command: str) -> str:
@@ -64,8 +69,8 @@ def trusted(kind: str, command: str) -> str:
 
 def holding(path: str, command: str) -> str:
     """Run a command while another program holds a lock as dpkg does."""
-    hold = f"import fcntl, time; f = open('{path}', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); time.sleep(60)"
-    return f'python3 -c "{hold}" & holder=$!\nsleep 0.5\n{command}\nkill $holder'
+    hold = f"import fcntl, time; f = open('{path}', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/srv/held', 'w'); time.sleep(60)"
+    return f'rm -f /srv/held; python3 -c "{hold}" & holder=$!\n{until("test -e /srv/held")}\n{command}\nkill $holder'
 
 
 def loads(library: str) -> str:
@@ -189,6 +194,7 @@ NETWORK = [
     ),
 ]
 PACKAGES = [
+    Provocation("index-without-tls", "pip", f"unset PIP_TRUSTED_HOST; {PIP} --index-url $GOOD demo"),
     Provocation("no-wheel", "pip", f"{PIP} --index-url $GOOD demo-nowhere"),
     Provocation("no-wheel", "pip-platform", f"{PIP} --index-url $GOOD --only-binary :all: demo-arm"),
     Provocation("no-wheel", "uv", f"{UV} --default-index $GOOD demo-nowhere"),
@@ -342,7 +348,9 @@ DOCKER = [
         "docker-socket-denied",
         "docker",
         "python3 -c \"import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('/run/docker.sock'); s.listen(); time.sleep(60)\" "
-        "& holder=$!\nsleep 0.5; chmod 600 /run/docker.sock\nrunuser -u alice -- docker ps\nkill $holder; rm /run/docker.sock",
+        "& holder=$!\n"
+        + until("test -S /run/docker.sock")
+        + "; chmod 600 /run/docker.sock\nrunuser -u alice -- docker ps\nkill $holder; rm /run/docker.sock",
         on=("debian13",),
     ),
     Provocation("docker-not-running", "docker", "docker ps", on=("debian13",)),

@@ -36,6 +36,7 @@ CERTIFICATES = ("clock-wrong", "certificate-expired", "certificate-name", "certi
 PROXIES = ("proxy-login", "proxy-unreachable")
 DENIALS = ("index-denied",) + PROXIES + CERTIFICATES
 DOWNLOADS = DENIALS + ("name-unresolved", "server-overloaded", "download-truncated", "hash-mismatch", "network-broken")
+DOWNLOADS += ("index-without-tls",)
 LIBRARIES = ("cuda-library-missing", "cudnn-missing", "driver-library-missing")
 APT_FETCHES = DENIALS + ("name-unresolved", "server-overloaded", "network-broken")
 
@@ -356,6 +357,14 @@ ROWS = (
         "check the address and its login: `tensorflow_pip_index_url` for packages, `/etc/apt/sources.list.d` for apt",
         SITE_INDEX,
         behind=PROXIES,
+    ),
+    Row(
+        "index-without-tls",
+        NETWORK,
+        (r"is not a trusted or secure host and is being ignored",),
+        "pip ignores an index whose address is http:, unless it is on this host",
+        "name it by https: in `tensorflow_pip_index_url`; where it has no certificate, `PIP_TRUSTED_HOST=HOST` in the host's environment",
+        SITE_INDEX,
     ),
     Row(
         "not-found",

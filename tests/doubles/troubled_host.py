@@ -77,7 +77,7 @@ def key(name: str, at: datetime, validity: str) -> None:
     """Make a key, as if at another time."""
     when = ["--faked-system-time", at.strftime("%Y%m%dT%H%M%S!")]
     gpg = ["gpg", "--homedir", str(GNUPG), "--batch", "--quiet", *when]
-    run(*gpg, "--passphrase", "", "--quick-generate-key", f"{name} <{name}@example.org>", "rsa3072", "sign", validity)
+    run(*gpg, "--passphrase", "", "--quick-generate-key", f"{name} <{name}@example.org>", "ed25519", "sign", validity)
     run("gpg", "--homedir", str(GNUPG), "--batch", "--quiet", "--output", str(KEYS / f"{name}.gpg"), "--export", name)
 
 

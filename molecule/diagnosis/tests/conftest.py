@@ -15,9 +15,8 @@ from tests.hosts.containers import gateway, podman
 from tests.provocations import Provocation
 from tests.runs import ROOT
 
-RECORDS = (
-    ROOT / "reports" / "diagnosis"
-)  # to be looked at, and copied to the unit tests' data when a program has changed its words
+# To be looked at, and copied to the unit tests' data when a program has changed its words.
+RECORDS = ROOT / "reports" / "diagnosis"
 PREPARE = {"debian12": [], "debian13": ["docker-cli"]}
 # How each package index fails, beside the sound one.
 FAILURES: dict[str, tuple[int | str, str]] = {
@@ -52,10 +51,10 @@ def wheels() -> list[Wheel]:
 def addresses(machine: Host) -> Iterator[dict[str, str]]:
     """The indexes' addresses as a host sees them, by the names that the scripts use."""
     with ExitStack() as stack:
-        found = {}
+        found, offered = {}, wheels()
         for name in ("GOOD", *FAILURES):
             index = stack.enter_context(PackageIndex(host=gateway(machine)))
-            index.add(*wheels())
+            index.add(*offered)
             if name in FAILURES:
                 index.fail(FAILURES[name][0], on=FAILURES[name][1])
             found[name] = index.url.removesuffix("/simple") if name in ("PROXY", "REFUSING") else index.url
@@ -77,7 +76,10 @@ def provoke(prepared: Host, addresses: dict[str, str]) -> Callable[[Provocation]
     """Return a function that runs a provocation's script, and returns what was printed."""
 
     def run(one: Provocation) -> str:
-        variables = {**addresses, "LC_ALL": "C.UTF-8", "HOME": "/root" if one.user == "root" else f"/home/{one.user}"}
+        home = "/root" if one.user == "root" else f"/home/{one.user}"
+        # Without TLS: pip would ignore the indexes.
+        trusted = gateway(prepared)
+        variables = {**addresses, "LC_ALL": "C.UTF-8", "HOME": home, "PIP_TRUSTED_HOST": trusted}
         settings = [f"--env={name}={value}" for name, value in variables.items()]
         command = ["podman", "exec", *settings, "--user", one.user, "--workdir", "/", prepared.container, "sh", "-c"]
         script = f"exec 2>&1\n{one.script}"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.provocations import PROVOCATIONS, Provocation
+from tests.provocations import BOTH, PROVOCATIONS, Provocation
 
-CASES = [(host, one) for one in PROVOCATIONS for host in one.on if not one.installed]
+CASES = [(host, one) for host in BOTH for one in PROVOCATIONS if host in one.on and not one.installed]
 
 
 @pytest.mark.parametrize(

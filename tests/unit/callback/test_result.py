@@ -40,7 +40,9 @@ class Run:
         self.now += 1
         role = more.pop("role", None)
         task = SimpleNamespace(
-            action=action, name="Install a thing", _role=SimpleNamespace(get_name=lambda: role) if role else None
+            action=action,
+            name=more.pop("name", "Install a thing"),
+            _role=SimpleNamespace(get_name=lambda: role) if role else None,
         )
         happened = SimpleNamespace(_host=SimpleNamespace(get_name=lambda: host), _task=task, _result=result or {})
         getattr(self.callback, f"v2_runner_on_{kind}")(happened, **more)
@@ -119,10 +121,11 @@ LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by proce
 
 def test_equal_failures_of_several_hosts_are_told_once(run: Run) -> None:
     for number, host in enumerate("abc"):
-        run.event("failed", host, {"msg": "'/usr/bin/apt-get' failed", "stderr": LOCKED.format(number), "rc": 100})
+        failure = {"msg": "'/usr/bin/apt-get' failed", "stderr": LOCKED.format(number), "rc": 100}
+        run.event("failed", host, failure, name="Install Python {{ python_version }}")
     lines = run.end({}, failures=dict.fromkeys("abc", 1))
     assert lines[5:9] == [
-        "a, b, c: Install a thing failed",
+        "a, b, c: Install Python failed",
         "  cause: another program installs packages right now; often unattended upgrades",
         "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is",
         "  see: docs/troubleshooting.md#dpkg-locked",
