@@ -117,7 +117,7 @@ HOST = [
         "ssh-host-key", "ssh", "ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null alice@localhost true"
     ),
     Provocation("interpreter-missing", "sh", "/bin/sh -c '/usr/bin/python3.99 -c x; true'"),
-    Provocation("clock-wrong", "apt", apt("future")),
+    Provocation("clock-wrong", "apt", apt("future", options="-o Acquire::Check-Date=true")),
     Provocation("clock-wrong", "python", trusted("future", f"{FETCH} https://localhost:8443/")),
     Provocation("clock-wrong", "uv", trusted("future", f"{UV} --default-index https://localhost:8443/simple demo")),
 ]
@@ -253,7 +253,7 @@ TENSORFLOW = [
         f"{REAL_INDEX} /srv/numpy numpy==2.2.6 ml-dtypes==0.3.1\nPYTHONPATH=/srv/numpy python3 -c 'import ml_dtypes'",
         on=("debian12",),
     ),
-    Provocation("python-too-new", "python", "python3 -c 'import distutils'", on=("debian13",)),
+    Provocation("python-too-new", "python", "python3 -c 'import imp'", on=("debian13",)),
     Provocation("undefined-symbol", "loader", "PYTHONPATH=/srv/symbol python3 -c 'import _ctypes'"),
     Provocation("library-missing", "loader", loads("libdemo.so.7")),
 ]
@@ -264,7 +264,10 @@ GPU = [
 ]
 APT = [
     Provocation("apt-key-missing", "apt", apt("[signed-by=/srv/keys/other.gpg] file:/srv/apt/sound")),
-    Provocation("apt-key-expired", "apt", apt("[signed-by=/srv/keys/expired.gpg] file:/srv/apt/old-key")),
+    # sqv, which Debian 13 asks, goes by the time of the signature.
+    Provocation(
+        "apt-key-expired", "apt", apt("[signed-by=/srv/keys/expired.gpg] file:/srv/apt/old-key"), on=("debian12",)
+    ),
     Provocation("apt-signature-bad", "apt", apt("manipulated")),
     Provocation("apt-not-a-repository", "apt", apt("login-page")),
     Provocation(
@@ -272,7 +275,11 @@ APT = [
     ),
     Provocation("apt-repository-missing", "apt", apt("empty")),
     Provocation("apt-unsigned", "apt", apt("unsigned")),
-    Provocation("apt-index-expired", "apt", apt("outdated")),
+    Provocation(
+        "apt-index-expired",
+        "apt",
+        apt("outdated", options="-o Acquire::Check-Date=true -o Acquire::Check-Valid-Until=true"),
+    ),
     Provocation("apt-source-malformed", "apt", apt("[signed-by=/srv/keys/right.gpg] nonsense://\ndebb")),
     Provocation(
         "dpkg-locked", "apt", holding("/var/lib/dpkg/lock-frontend", apt(SOUND, f"update {QUIET}", "install -y demo"))

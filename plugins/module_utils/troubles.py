@@ -122,7 +122,12 @@ ROWS = (
     Row(
         "permission-denied",
         HOST,
-        (r"Permission denied", r"os error 13\b", r"\bEACCES\b", r"are you root\?"),
+        (
+            r"^(?!W: Download is performed unsandboxed).*Permission denied",
+            r"os error 13\b",
+            r"\bEACCES\b",
+            r"are you root\?",
+        ),
         "the run may not read, write or execute that",
         "run with `ansible_become: true`, or set `tensorflow_path` to a place that the connecting user may write",
         "environments.md#on-the-disk",
@@ -177,6 +182,7 @@ ROWS = (
         (
             r"certificate is not yet valid",
             r"certificate not valid yet",
+            r"Verifying signature: +Not live until",
             r"not valid yet \(invalid for another",
             r"invalid peer certificate: NotValidYet",
         ),
@@ -236,6 +242,7 @@ ROWS = (
         (
             r"IncompleteRead",
             r"transfer closed with \d+ bytes remaining",
+            r"end of response with \d+ bytes missing",
             r"incomplete-download",
             r"connection broken after \d+ of \d+ bytes",
             r"end of file before message length reached",
@@ -271,6 +278,7 @@ ROWS = (
         NETWORK,
         (
             r"CERTIFICATE_VERIFY_FAILED",
+            r"certificate verify failed",
             r"invalid peer certificate",
             r"UnknownIssuer",
             r"self.signed certificate",
@@ -363,7 +371,7 @@ ROWS = (
         NETWORK,
         (r"is not a trusted or secure host and is being ignored",),
         "pip ignores an index whose address is http:, unless it is on this host",
-        "name it by https: in `tensorflow_pip_index_url`; where it has no certificate, `PIP_TRUSTED_HOST=HOST` in the host's environment",
+        "name it by https: in `tensorflow_pip_index_url`; without a certificate, `PIP_TRUSTED_HOST=HOST` in the environment",
         SITE_INDEX,
     ),
     Row(
@@ -506,7 +514,7 @@ ROWS = (
     Row(
         "venv-missing",
         PACKAGES,
-        (r"ensurepip is not available", r"No module named '?ensurepip'?$", r"No module named '?venv'?$"),
+        (r"ensurepip is not\s+available", r"No module named '?ensurepip'?$", r"No module named '?venv'?$"),
         "the distribution keeps the parts of Python that make virtual environments in a package of its own",
         "`apt-get install python3-venv`; the role `python` needs none of it",
         "https://docs.python.org/3/library/venv.html",
@@ -940,8 +948,8 @@ ROWS = (
             r"Could not get lock /var/lib/",
             r"Could not get lock /var/cache/apt",
             r"Unable to (?:acquire the dpkg frontend lock|lock (?:the administration )?directory)",
-            r"dpkg frontend lock was locked by another process",
-            r"dpkg status database is locked by another process",
+            r"dpkg (?:frontend|database) lock was locked by",
+            r"dpkg status database is locked by",
             r"Failed to lock apt for exclusive operation",
         ),
         "another program installs packages right now; often unattended upgrades",

@@ -93,7 +93,7 @@ def recorded(output: str, addresses: dict[str, str]) -> str:
     for name, address in addresses.items():
         output = output.replace(address.removesuffix("/simple"), f"http://{name.lower()}.example.org")
         output = output.replace(address.split("/")[2], f"{name.lower()}.example.org")
-    return output
+    return output[-4000:]
 
 
 @pytest.fixture(scope="session")
