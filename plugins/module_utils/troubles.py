@@ -35,8 +35,14 @@ class Row(NamedTuple):
 CERTIFICATES = ("clock-wrong", "certificate-expired", "certificate-name", "certificate-untrusted")
 PROXIES = ("proxy-login", "proxy-unreachable")
 DENIALS = ("index-denied",) + PROXIES + CERTIFICATES
-DOWNLOADS = DENIALS + ("name-unresolved", "server-overloaded", "download-truncated", "hash-mismatch", "network-broken")
-DOWNLOADS += ("index-without-tls",)
+DOWNLOADS = DENIALS + (
+    "name-unresolved",
+    "server-overloaded",
+    "download-truncated",
+    "hash-mismatch",
+    "network-broken",
+    "index-without-tls",
+)
 LIBRARIES = ("cuda-library-missing", "cudnn-missing", "driver-library-missing")
 APT_FETCHES = DENIALS + ("name-unresolved", "server-overloaded", "network-broken")
 
