@@ -87,7 +87,7 @@ class CallbackModule(CallbackBase):
         if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
             self._failed[name] = ("refused", said)
         elif task.action.rpartition(".")[2] in failures.REFUSING:
-            self._failed[name] = ("failed", [f"{heading}: {line}" for line in said])
+            self._failed[name] = ("failed", [f"{heading}: {without_host(line, name)}" for line in said])
         else:
             told = list(failures.told(result._result, task.action.startswith(failures.OURS)))
             self._failed[name] = ("failed", [failures.statement(heading, [without_host(line, name) for line in told])])

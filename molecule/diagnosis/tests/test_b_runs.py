@@ -89,7 +89,7 @@ def test_what_others_installed_is_diagnosed_without_a_change(play: Callable[...,
     /srv/uv venv --quiet {THEIRS}; mkdir {THEIRS}/lib/python3.13/site-packages/tensorflow
     echo 'import ctypes; ctypes.CDLL("libcudart.so.11.0")' >{THEIRS}/lib/python3.13/site-packages/tensorflow/__init__.py
     chown -R alice: {THEIRS}
-    echo 'deb [signed-by=/srv/keys/expired.gpg] file:/srv/apt/old-key ./' >/etc/apt/sources.list.d/old.list
+    echo 'deb [signed-by=/srv/keys/other.gpg] file:/srv/apt/sound ./' >/etc/apt/sources.list.d/other.list
     dpkg --unpack /srv/debs/demo-failing_1.0.deb
     """
     inside(machine, script)
@@ -99,7 +99,7 @@ def test_what_others_installed_is_diagnosed_without_a_change(play: Callable[...,
     told = [line for line in failed.output.splitlines() if line.startswith("failed: [debian13]")]
     for words in (
         f"{THEIRS}/bin/python as user alice: the CUDA libraries of the version that this build needs are not found (libcudart.so.11.0)",
-        "apt: the key that a repository is signed with has expired",
+        "apt: a repository is signed with a key that this host does not have (Missing key ",
         "dpkg: an earlier installation of packages was cut off; `dpkg --configure -a`; see docs/troubleshooting.md#dpkg-interrupted",
         "Docker as user alice: the Docker daemon does not run; `systemctl start docker`",
     ):

@@ -101,7 +101,7 @@ def test_refused_failed_and_unreachable(run: Run) -> None:
         role="tensorflow",
     )
     run.event("failed", "b", {"msg": "No package matching"})
-    run.event("failed", "c", {"msg": "2.20.0 is installed"}, action="ansible.builtin.assert", role="validate")
+    run.event("failed", "c", {"msg": ["c: 2.20.0 is installed"]}, action="ansible.builtin.assert", role="validate")
     run.event("unreachable", "d", {"msg": "ssh: connect to host 10.0.0.9 port 22: No route to host"})
     lines = run.end({"b": TOLD}, failures={"a": 1, "b": 1, "c": 1}, dark={"d": 1})
     assert [line.split()[5] for line in lines[1:5]] == ["refused", "failed", "failed", "unreachable"]
