@@ -11,7 +11,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, differences, inside
-from tests.provocations import PROVOCATIONS, Provocation
+from tests.provocations import BOTH, PROVOCATIONS, Provocation
 from tests.runs import GREETING, Run, run
 
 INSTALLED = [one for one in PROVOCATIONS if one.installed]
@@ -28,15 +28,22 @@ def blocks(output: str) -> list[str]:
 
 
 def test_a_step_of_apt_that_fails_alike_on_several_hosts_is_told_once(inventory: Path) -> None:
-    failed = run("site.yml", inventory, ca_certificates_apt_proxy="http://127.0.0.1:9", python_cache_valid_time=0)
+    hosts = [Host(name, f"diagnosis-{name}", "") for name in BOTH]
+    for host in hosts:
+        inside(host, "echo 'deb nonsense:// stable main' >/etc/apt/sources.list.d/nonsense.list")
+    failed = run("site.yml", inventory)
+    for host in hosts:
+        inside(host, "rm /etc/apt/sources.list.d/nonsense.list")
     assert failed.status != 0
     (told,) = blocks(failed.output)
-    assert told.startswith(
-        "debian12, debian13: Install Python failed | cause: the connection to the package index or another server"
+    assert re.match(
+        r"debian12, debian13: Install \S+ failed \| cause: a file of apt's sources has a line that apt cannot read",
+        told,
     )
-    assert told.endswith("| see: docs/troubleshooting.md#network-broken")
+    assert "(/etc/apt/sources.list.d/nonsense.list)" in told
+    assert told.endswith("| see: docs/troubleshooting.md#apt-source-malformed")
     log = Path(failed.output.partition("All that failed steps have printed: ")[2].splitlines()[0])
-    assert "127.0.0.1:9" in log.read_text()
+    assert "nonsense.list" in log.read_text()
 
 
 def test_an_installer_that_fails_alike_on_several_hosts_is_told_once(inventory: Path) -> None:
