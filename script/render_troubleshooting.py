@@ -18,8 +18,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import troubles  # noqa: E402 (the path is set above)
 
-from tests.provocations import PROVOCATIONS  # noqa: E402 (as above)
-
+PROVOKED = ROOT / "tests" / "unit" / "module_utils" / "diagnosis" / "provoked"
 PAGE = ROOT / "docs" / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
@@ -60,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 def page() -> str:
     """The page."""
-    provoked = {one.row for one in PROVOCATIONS}
+    provoked = {path.name.partition(".")[0] for path in PROVOKED.glob("*.txt")}
     head = HEAD.format(rows=len(troubles.ROWS), provoked=len(provoked))
     return "\n".join([head, *(line for part in troubles.PARTS for line in section(part, provoked))])
 

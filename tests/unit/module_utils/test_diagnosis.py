@@ -132,7 +132,8 @@ def test_a_recorded_output_says_where_it_is_from() -> None:
 def test_what_is_recorded_as_provoked_is_provoked() -> None:
     """Only what the scenario provokes at each of its runs counts as provoked."""
     recorded = {path.stem.rpartition("-")[0] for path in DATA.glob("provoked/*.txt")}
-    assert recorded == {one.name for one in PROVOCATIONS}
+    assert recorded <= {one.name for one in PROVOCATIONS}
+    assert recorded >= {one.name for one in PROVOCATIONS if not one.installed}
 
 
 # --- the rows themselves ----------------------------------------------------------------------------------------------
