@@ -708,13 +708,15 @@ def main() -> None:
 def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
     """Fail in one sentence that says what the environment's users have now."""
     path = module.params["path"]
-    current = None
+    current, log = None, ""
     if builder is not None:
+        log = builder.environment.shared("log", builder.environment.name + ".log")
         with contextlib.suppress(releases.StoreError):
             current = builder.environment.current()
     state = "release {} stays in use".format(current) if current else "nothing was put in its place"
     msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
-    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]))
+    there = {"log": log} if output and os.path.isfile(log) else {}
+    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), **there)
 
 
 if __name__ == "__main__":

@@ -151,8 +151,13 @@ def cut_off(host: Host) -> None:
 
 def reconnect(host: Host) -> None:
     """Give the host its way out again."""
-    gateway = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
-    in_network_of(host, "ip", "route", "replace", "default", "via", gateway)
+    in_network_of(host, "ip", "route", "replace", "default", "via", gateway(host))
+
+
+def gateway(host: Host) -> str:
+    """Return the address of this machine in the host's network."""
+    address: str = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
+    return address
 
 
 def differences(host: Host) -> set[str]:
