@@ -238,7 +238,15 @@ def test_a_life_with_conda(site: Site, installer: dict[str, str], tmp_path: Path
     assert made["sealed"]["contents"]["python"] == ["conda", SERIES]
     root = site.store / "runtimes" / "conda"
     assert (root / "calls").read_text().split() == [
-        *("create", "--yes", "--quiet", "--no-default-packages", "--prefix", str(site.release(site.current)), "--override-channels"),
+        *(
+            "create",
+            "--yes",
+            "--quiet",
+            "--no-default-packages",
+            "--prefix",
+            str(site.release(site.current)),
+            "--override-channels",
+        ),
         *("--channel", "https://mirror.example.org/forge", "--channel", "conda-forge", f"python={SERIES}"),
     ]
     told = dict(line.split("=", 1) for line in (root / "environment").read_text().splitlines())
