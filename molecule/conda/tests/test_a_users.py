@@ -51,7 +51,9 @@ def test_users_cannot_change_it_and_build_on_top(alice: Login) -> None:
 
 @pytest.mark.parametrize("machine", ["server"], indirect=True)
 def test_base_is_as_its_installer_left_it_and_no_home_has_traces(root: Login) -> None:
-    newer = "find /opt/.tensorwright/runtimes/conda/ -newer /opt/.tensorwright/runtimes/conda/.tensorwright.json -type f"
+    newer = (
+        "find /opt/.tensorwright/runtimes/conda/ -newer /opt/.tensorwright/runtimes/conda/.tensorwright.json -type f"
+    )
     assert root.check_output(newer) == ""
     assert root.check_output("find /root /home -name '.conda*' -o -name 'environments.txt'") == ""
 

@@ -10,7 +10,12 @@ from tests.runs import Run
 from tests.traces import packages_asked_for, traces
 
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
-THEIRS = ("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras")  # what users have made themselves
+THEIRS = (
+    "/home/bob/",
+    "/home/alice/mine",
+    "/home/alice/.cache",
+    "/home/alice/.keras",
+)  # what users have made themselves
 MINICONDA = "https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh"
 
 

@@ -70,7 +70,9 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
         "sha256": sha256,
         "checked": True,
     }
-    shown = made.output.replace(json.dumps(url), "").replace(url, "")  # Ansible shows the command line of the run itself
+    shown = made.output.replace(json.dumps(url), "").replace(
+        url, ""
+    )  # Ansible shows the command line of the run itself
     assert "s3cret-word" not in shown
     assert root.run("grep --recursive --files-with-matches s3cret-word /srv/.tensorwright").stdout == ""
     play("site.yml", **wanted, tensorflow_wheel_sha256=sha256).changed_nothing()
