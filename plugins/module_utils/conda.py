@@ -45,7 +45,13 @@ class Conda(installer.Installer):
 
     def create(self, python: str, release: str, prompt: str) -> None:
         """Make a prefix with a Python of the minor version `python`, and the scripts that activate it."""
-        command = [os.path.join(self.tool["directory"], "bin", "conda"), "create", "--yes", "--quiet", "--no-default-packages"]
+        command = [
+            os.path.join(self.tool["directory"], "bin", "conda"),
+            "create",
+            "--yes",
+            "--quiet",
+            "--no-default-packages",
+        ]
         channels: List[str] = []
         for channel in self.tool["channels"]:
             channels += ["--channel", channel]
