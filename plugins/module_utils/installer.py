@@ -118,7 +118,8 @@ class Installer(object):
                 url, path, sha256, self.site.get("ca_file"), self.site["timeout"], self.site["retries"]
             )
         except download.DownloadError as error:
-            raise InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+            why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
+            raise InstallError(why, str(error)) from error
 
     def run(self, command: List[str]) -> str:
         """Run a command, its output into the log; try again where the network is to blame. Raises InstallError."""

@@ -113,7 +113,9 @@ class Runtimes(object):
         try:
             download.fetch_url(url, target, sha256, site.get("ca_file"), site["timeout"], site["retries"])
         except download.DownloadError as error:
-            raise installer.InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+            raise installer.InstallError(
+                "; ".join(filter(None, (str(error), diagnosis.explain(str(error))))), str(error)
+            ) from error
 
     @contextlib.contextmanager
     def locked(self, timeout: float) -> Iterator[None]:

@@ -413,7 +413,7 @@ class Builder(object):
             tool.install(directory, params["requirements"], bounds)
         except installer.InstallError as error:
             row = diagnosis.diagnose(error.output)
-            if not params["guide_url"] or row is None or row.id != "no-such-distribution":
+            if not params["guide_url"] or row is None or row.id not in ("no-wheel", "no-such-version"):
                 raise
             try:
                 self.install_wheel(tool, directory, bounds, params["guide_url"], None)

@@ -13,11 +13,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
-LEFT_OUT = ("site-packages", "dist-packages", "EXTERNALLY-MANAGED", "__pycache__")
-CHANGED = {
-    "site.py": ("            if is_virtual_environment:", "            if True:"),
-    "sysconfig.py": ("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'"),
-}
+LEFT_OUT = ("site-packages", "dist-packages", "EXTERNALLY-MANAGED", "__pycache__", "sitecustomize.py")
+CHANGED = {"sysconfig.py": ("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'")}
+OWN_PLACE = """import os, site, sys
+place = os.path.join(sys.prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages")
+if sys.prefix == sys.base_prefix and place not in sys.path:
+    site.addsitedir(place)
+"""
 
 
 def main(prefix: Path) -> None:
@@ -31,6 +33,7 @@ def main(prefix: Path) -> None:
     shutil.copy(os.path.realpath(sys.executable), prefix / "bin" / name)
     for other in ("python3", "python"):
         (prefix / "bin" / other).symlink_to(name)
+    (library / "sitecustomize.py").write_text(OWN_PLACE)
     for entry in ours.iterdir():
         if entry.name in CHANGED:
             (library / entry.name).write_text(entry.read_text().replace(*CHANGED[entry.name]))

@@ -23,7 +23,12 @@ cd "python/lib/$version"
 rm -rf EXTERNALLY-MANAGED config-* test __pycache__ */__pycache__
 mkdir -p site-packages
 sed -i "s/prefix_scheme = 'posix_local'/prefix_scheme = 'posix_prefix'/" sysconfig.py
-sed -i 's/            if is_virtual_environment:/            if True:/' site.py
+rm -f sitecustomize.py
+cat >sitecustomize.py <<'END'
+import os, site, sys
+if sys.prefix == sys.base_prefix:
+    site.addsitedir(os.path.join(sys.prefix, "lib", "python%d.%d" % sys.version_info[:2], "site-packages"))
+END
 tar --create --gzip --directory /tmp python
 """
 

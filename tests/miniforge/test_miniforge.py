@@ -6,7 +6,6 @@ from __future__ import annotations
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def inventory(place: Path) -> Iterator[Path]:
+def inventory(place: Path) -> Path:
     file = place / "hosts.yml"
     file.write_text(INVENTORY.format(version=VERSION, path=place / "there" / "tensorflow"))
     return file

@@ -6,11 +6,16 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
+from tests.hosts.images import site_certificates
 from tests.runs import Run
 from tests.traces import packages_asked_for, traces
 
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
-THEIRS = ("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras")  # what users have made themselves
+# What users have made themselves, what Ansible's connection leaves, and what the workstation trusted from the start.
+THEIRS = (
+    *("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras", "/home/alice/.ansible"),
+    *(str(path) for path in site_certificates()),
+)
 MINICONDA = "https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh"
 
 
@@ -59,6 +64,6 @@ def test_uninstall_restores_the_host(machine: Host, play: Callable[..., Run]) ->
     assert any("/.tensorwright/runtimes/" in path for path in traces(machine))
     removed = play("playbooks/uninstall.yml").succeeded()
     left = {path for path in traces(machine) if not path.startswith(THEIRS)}
-    assert not [path for path in left if "tensor" in path and path.startswith(("/opt", "/home", "/srv", "/usr/local"))]
+    assert not [path for path in left if path.startswith(("/opt", "/home", "/root", "/srv"))]
     unnamed = [thing for thing in left | packages_asked_for(machine) if not removed.names(thing)]
     assert not unnamed, removed.output

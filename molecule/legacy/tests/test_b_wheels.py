@@ -70,7 +70,9 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
         "sha256": sha256,
         "checked": True,
     }
-    shown = made.output.replace(json.dumps(url), "").replace(url, "")  # Ansible shows the command line of the run itself
+    shown = made.output.replace(json.dumps(url), "").replace(
+        url, ""
+    )  # Ansible shows the command line of the run itself
     assert "s3cret-word" not in shown
     assert root.run("grep --recursive --files-with-matches s3cret-word /srv/.tensorwright").stdout == ""
     play("site.yml", **wanted, tensorflow_wheel_sha256=sha256).changed_nothing()
@@ -79,8 +81,12 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
 @pytest.mark.parametrize(
     ("name", "given", "why"),
     [
-        ("tensorflow-1.7.0-cp35-cp35m-linux_x86_64.whl", {}, "has no wheel for Python"),
-        ("tensorflow-1.7.0-cp27-none-linux_aarch64.whl", {}, "has no wheel for x86_64"),
+        (
+            "tensorflow-1.7.0-cp35-cp35m-linux_x86_64.whl",
+            {},
+            "tensorflow_python is '2.7', but TensorFlow 1.7.0 has no wheel for it",
+        ),
+        ("tensorflow-1.7.0-cp27-none-linux_aarch64.whl", {}, "TensorFlow 1.7.0 has no wheel for x86_64"),
         ("tensorflow-1.7.0-cp27-none-linux_x86_64.whl", {"tensorflow_version": "1.10.0"}, "is of version 1.7.0"),
     ],
 )
@@ -90,7 +96,6 @@ def test_a_wheel_that_does_not_fit_is_refused(
     wanted = {"tensorflow_version": "latest", "tensorflow_path": "/srv/refused", **given}
     refused = play("site.yml", **wanted, tensorflow_wheel_url=f"http://127.0.0.1:8080/open/{name}")
     assert refused.status != 0
-    assert "tensorflow_wheel_url is" in refused.output
     assert why in refused.output
     assert not any(refused.changed().values())
 

@@ -8,7 +8,13 @@ from tests.hosts import Host
 from tests.runs import Run
 from tests.traces import packages_asked_for, traces
 
-THEIRS = ("/home/alice/", "/home/bob/")  # what TensorFlow writes down about its users
+# What TensorFlow writes down about its users, and the places that Debian's package makes for local additions as it is installed.
+THEIRS = (
+    "/home/alice/",
+    "/home/bob/",
+    "/usr/local/lib/python2.7/dist-packages",
+    "/usr/local/lib/python2.7/site-packages",
+)
 
 
 def test_a_dry_run_lists_what_would_be_removed(machine: Host, root: Login, play: Callable[..., Run]) -> None:
@@ -22,9 +28,10 @@ def test_a_dry_run_lists_what_would_be_removed(machine: Host, root: Login, play:
     assert root.file("/opt/tensorflow").is_symlink
 
 
-def test_uninstall_restores_the_host(machine: Host, alice: Login, play: Callable[..., Run]) -> None:
+def test_uninstall_restores_the_host(machine: Host, alice: Login, root: Login, play: Callable[..., Run]) -> None:
     assert any("/.tensorwright/" in path for path in traces(machine))
     removed = play("playbooks/uninstall.yml").succeeded()
+    assert root.run("ls --almost-all /usr/local/lib/python2.7/*-packages/*").stdout == ""
     assert "No module named tensorflow" in alice.run("python2.7 -c 'import tensorflow'").stderr
     left = {path for path in traces(machine) if not path.startswith(THEIRS)}
     assert not [path for path in left if path.startswith(("/opt", "/srv", "/usr/local/bin", "/usr/local/lib"))]

@@ -339,13 +339,12 @@ def standalone(directory: Path, *extra: tuple[tarfile.TarInfo, bytes]) -> dict[s
 
 def test_a_standalone_python_is_unpacked_for_all(site: Site, tmp_path: Path) -> None:
     name = f"python{SERIES}"
-    provide(site, name, **standalone(tmp_path), role="python", inputs="abc")
+    archive = standalone(tmp_path)
+    provide(site, name, **archive, role="python", inputs="abc")
     program = site.store / "runtimes" / name / "bin" / name
     assert (program.stat().st_mode & 0o777, program.stat().st_uid) == (0o755, os.geteuid())
     receipt = json.loads((site.store / "runtimes" / "python.json").read_text())
-    assert receipt["footprint"]["links"] == {
-        str(site.store / "runtimes" / name): f"{name}-{standalone(tmp_path)['sha256'][:12]}"
-    }
+    assert receipt["footprint"]["links"] == {str(site.store / "runtimes" / name): f"{name}-{archive['sha256'][:12]}"}
 
 
 def test_the_next_build_takes_the_place_of_the_one_before(site: Site, tmp_path: Path) -> None:
