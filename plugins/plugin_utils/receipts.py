@@ -19,11 +19,11 @@ PLAN_KEYS = {
     "ca_certificates": (),
     "python": ("python", "method"),
     "nvidia_repo": ("repository",),
-    "nvidia_driver": ("driver.branch", "driver.packages"),
+    "nvidia_driver": ("driver.branch", "driver.packages", "driver.fabric_manager", "driver.version"),
     "cuda": ("cuda.version", "cuda.packages"),
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
-    "tensorrt": ("tensorrt.packages",),
+    "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
 }
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
@@ -127,4 +127,6 @@ def due(
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names
+    if (plan.get("driver") or {}).get("reboot"):  # all is installed as the receipt says, and not yet in use
+        current.pop("nvidia_driver", None)
     return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]

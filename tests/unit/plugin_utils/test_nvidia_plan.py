@@ -21,7 +21,16 @@ HOST: dict[str, Any] = {
     "become": True,
 }
 LOADED = {"driver": {"installed": "580.95.05", "loaded": "580.95.05"}}
-OURS = {"receipts": [{"role": "nvidia_driver", "inputs": "x", "drift": [], "footprint": {}}]}
+OURS = {
+    "receipts": [
+        {
+            "role": "nvidia_driver",
+            "inputs": "x",
+            "drift": [],
+            "footprint": {"packages": {"nvidia-driver-580-server-open": "1"}},
+        }
+    ]
+}
 
 
 def plan(facts: dict[str, Any] | None = None, **asked: Any) -> Plan:
