@@ -143,17 +143,17 @@ def test_a_list_that_could_not_be_fetched_is_named() -> None:
         ("E: Could not get lock /x\n", "another program keeps apt's lock; run again when it has ended"),
         (
             (
-                "dpkg: error processing archive /a/libx_1.deb (--unpack):\n cannot copy data: failed to write (No space left on device)\n"
+                "dpkg: error processing archive /a/libx_1.deb (--unpack):\n cannot write (No space left on device)\n"
                 "E: Sub-process /usr/bin/dpkg returned an error code (1)\n"
             ),
             "the disk is full; free space and run again, which finishes what was begun",
         ),
         (
             (
-                "dpkg: error processing package libx (--configure):\n installed libx package post-installation script subprocess returned "
+                "dpkg: error processing package libx (--configure):\n libx post-installation script subprocess returned "
                 "error exit status 1\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n"
             ),
-            "dpkg could not install libx: installed libx package post-installation script subprocess returned error exit status 1",
+            "dpkg could not install libx: libx post-installation script subprocess returned error exit status 1",
         ),
         (
             "Err:1 http://m.example.org/ libx 1\n  Temporary failure resolving 'm.example.org'\nE: Failed to fetch http://m.example.org/x\n",

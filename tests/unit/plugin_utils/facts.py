@@ -287,7 +287,7 @@ def nccl(_: Raw, ours: Tables) -> Iterator[str]:
         apt = tuple(word for word in frozen("sources")["image_packages"].get(name, "").split() if "libnccl2" in word)
         yield from equal(f"{name}.nccl.apt", found.apt, NCCL_BESIDE.get(name, ()) if place == "and_cuda" else apt)
         for package in found.apt:
-            number, _, toolkit = package.partition("=")[2].partition("-1+cuda")
+            number, toolkit = package.partition("=")[2].split("-1+cuda")
             if not versions.at_least(number, found.version) or versions.major(toolkit) != versions.major(
                 ours.series[name].cuda
             ):

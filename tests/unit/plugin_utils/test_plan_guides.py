@@ -55,7 +55,7 @@ def test_tensorflow_2_21_with_wheels_has_no_cuda_of_the_system(host: Facts) -> N
     assert plan["tensorflow"]["requirement"] == "tensorflow[and-cuda]==2.21.0"
     assert plan["driver"]["packages"] != []
     for part in (plan["cuda"], plan["cudnn"], plan["nccl"], plan["tensorrt"]):
-        assert part["packages"] == []  # type: ignore[index]
+        assert part["packages"] == []
     assert not {"cuda", "cudnn", "nccl", "tensorrt"} & set(plan["roles"])
     assert plan["nccl"]["version"] == "2.27.7"
 
