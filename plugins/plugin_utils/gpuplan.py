@@ -142,7 +142,7 @@ def _tensorrt(
     if asked.tensorrt in (False, None):
         return None
     built_with = tables.series[release.series].tensorrt
-    if built_with and host.tensorrt_archive and installs:
+    if built_with and host.tensorrt_archive and installs and planned.source != "image":
         return _archive(built_with.version, release, planned, host.tensorrt_archive)
     inside = planned.source == "image" or (planned.source == "wheels" and _pins_tensorrt(release, tables))
     if built_with and (inside or (built_with.apt and installs)):
