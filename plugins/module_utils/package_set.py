@@ -125,7 +125,7 @@ REASONS = (
     ),
     (r"Could not get lock", "another program keeps apt's lock; run again when it has ended"),
     (
-        r"Temporary failure resolving '(.+?)'",
+        r"(?:Temporary failure resolving|Could not resolve) '(.+?)'",
         "the name {0} cannot be resolved on this host; check its DNS, or name a mirror in the host's sources or nvidia_repo_url",
     ),
     (
