@@ -84,7 +84,12 @@ def test_tensorrt_from_an_archive(root: Login, play: Callable[..., Run], archive
 @pytest.mark.parametrize("machine", ["a100"], indirect=True, scope="session")
 def test_an_environment_s_removal_names_what_stays(play: Callable[..., Run]) -> None:
     told = play("playbooks/uninstall.yml").succeeded().output
-    for words in ("Role nvidia_driver leaves nvidia-", "Role cuda leaves cuda-", "more.", "Role cudnn leaves libcudnn8."):
+    for words in (
+        "Role nvidia_driver leaves nvidia-",
+        "Role cuda leaves cuda-",
+        "more.",
+        "Role cudnn leaves libcudnn8.",
+    ):
         assert words in told, told
     assert "Role nvidia_repo leaves /etc/apt/keyrings/tensorwright-nvidia.gpg" in told
     assert "playbooks/nvidia_remove.yml" in told
