@@ -25,6 +25,10 @@ PLAN_KEYS = {
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
 }
+# When and how a role works, and nothing of what it puts on a host: often given to one run alone.
+NO_INPUTS = frozenset(
+    f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
+)
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
 
@@ -89,7 +93,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_"):
+        if name.startswith(f"{role}_") and name not in NO_INPUTS:
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
