@@ -25,7 +25,15 @@ STEP = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[(\S+)\])?(?: \((\S+))?")
 
 Package = NamedTuple(
     "Package",
-    [("name", str), ("version", str), ("want", str), ("state", str), ("needs", Tuple[str, ...]), ("maker", bool)],
+    [
+        ("name", str),
+        ("version", str),
+        ("want", str),
+        ("state", str),
+        ("needs", Tuple[str, ...]),
+        ("maker", bool),
+        ("twins", Tuple[str, ...]),  # those of its needs that have to be of its own version
+    ],
 )
 Step = NamedTuple("Step", [("verb", str), ("name", str), ("before", Optional[str]), ("after", Optional[str])])
 
@@ -46,6 +54,13 @@ def _alternatives(fields: Mapping[str, str]) -> Tuple[str, ...]:
     return tuple(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9.+-]+)", needs))
 
 
+def _twins(fields: Mapping[str, str]) -> Tuple[str, ...]:
+    own = re.escape(fields.get("Version", ""))
+    return tuple(
+        re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9.+-]+)(?::\w+)? \(= {}\)".format(own), fields.get("Depends", ""))
+    )
+
+
 def read(status: str = dpkg.STATUS) -> Dict[str, Package]:
     """Every package that dpkg knows on this host, of the host's own architecture."""
     native = dpkg.ARCHITECTURES.get(os.uname().machine, "")
@@ -57,7 +72,8 @@ def read(status: str = dpkg.STATUS) -> Dict[str, Package]:
         want, _flag, state = (fields.get("Status", "").split() + ["", "", ""])[:3]
         name = fields["Package"]
         maker = bool(MAKER.search(fields.get("Maintainer", "")) or NAMES.match(name))
-        found[name] = Package(name, fields.get("Version", ""), want, state, _alternatives(fields), maker)
+        needs, twins = _alternatives(fields), _twins(fields)
+        found[name] = Package(name, fields.get("Version", ""), want, state, needs, maker, twins)
     return found
 
 
@@ -248,6 +264,20 @@ def companions(wanted: Mapping[str, str], steps: Iterable[Step], there: Mapping[
             raise PackagesError("no repository of this host has {0} in the version {1}{2}".format(name, version, whose))
         found.append("{0}={1}".format(name, same))
     return found
+
+
+def followers(requests: Iterable[str], packages: Mapping[str, Package]) -> List[str]:
+    """Requests for what is there and has to be of the version of a package that moves, such as its development package."""
+    moving = dict(split(request) for request in requests)
+    return [
+        "{0}={1}".format(one.name, moving[twin])
+        for one in packages.values()
+        for twin in one.twins[:1]
+        if one.maker
+        and one.state == "installed"
+        and one.name not in moving
+        and moving.get(twin) not in (None, one.version)
+    ]
 
 
 def blacklist(names: Iterable[str], role: str) -> str:

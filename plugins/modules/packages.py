@@ -158,6 +158,7 @@ class Work:
 
     def _install(self, lacking: List[str], before: Dict[str, str]) -> None:
         self._refresh(lacking)
+        lacking = lacking + package_set.followers(lacking, self.packages)
         install = ["--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades", "install"]
         if self.asked["replace"]:  # or apt would keep the packages of another branch, which are held
             install.insert(0, "--ignore-hold")

@@ -52,6 +52,25 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, packa
     return package_set.read(str(tmp_path / "status"))
 
 
+def test_what_needs_the_very_version_of_a_package_moves_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "host", "6", "1", "x86_64")))
+    paragraph = (
+        "Package: {}\nStatus: hold ok installed\nArchitecture: amd64\nVersion: {}\nDepends: libc6, libcudnn7 ({} {})\n"
+    )
+    own = ("libcudnn7-dev", "7.1.4.18-1+cuda9.0", "=", "7.1.4.18-1+cuda9.0")
+    newer = ("libcudnn7-doc", "7.1.4.18-1+cuda9.0", ">=", "7.1.4.18-1+cuda9.0")
+    foreign = ("caffe", "7.1.4.18-1+cuda9.0", "=", "7.1.4.18-1+cuda9.0")
+    text = "\n".join(paragraph.format(*one) for one in (own, newer, foreign))
+    (tmp_path / "status").write_text(text)
+    packages = package_set.read(str(tmp_path / "status"))
+    down = "libcudnn7=7.0.5.15-1+cuda9.0"
+    assert package_set.followers([down], packages) == ["libcudnn7-dev=7.0.5.15-1+cuda9.0"]
+    assert package_set.followers([down, "libcudnn7-dev=7.1.4.18-1+cuda9.0"], packages) == []
+    assert package_set.followers(["libcudnn7=7.1.4.18-1+cuda9.0", "libnccl2"], packages) == []
+
+
 def test_the_closure_is_what_is_installed_of_nvidia(packages: dict[str, package_set.Package]) -> None:
     assert package_set.closure(["cuda-command-line-tools-12-3"], packages) == {
         "cuda-command-line-tools-12-3",

@@ -183,8 +183,7 @@ def test_whatever_umask_the_caller_has_everybody_can_use_the_environment(site: S
 
 
 def test_bytecode_is_there_so_that_a_users_import_writes_nothing(site: Site) -> None:
-    first = site.present("2.20.0")
-    assert first["bytecode"]["linked"] == 0
+    site.present("2.20.0")
     second = site.present("2.21.0")
     assert second["bytecode"]["linked"] > 0
     before = snapshot(site.root)
