@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import condasite, site, specs
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import condasite, nvidia_wishes, site, specs
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 DOCUMENTATION = r"""
@@ -51,9 +51,10 @@ def plan(
 ) -> dict[str, Any]:
     """The plan as plain data."""
     variables = variables or {}
-    facts = site.may_become(host, variables)
+    facts = nvidia_wishes.facts(site.may_become(host, variables), variables)
     made = resolve(request, facts, names=variables)
     made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
+    nvidia_wishes.add(made, variables)
     site.add(made, facts, variables)
     return {**made}
 

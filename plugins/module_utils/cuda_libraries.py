@@ -17,6 +17,7 @@ START = "import {0}; {0}.watch()\n".format(MODULE)
 # What TensorFlow's builds load, and what these load in turn; not the rest of the toolkit.
 CUDA = r"cudart|nvJitLink|nvrtc(?:-builtins)?|cublas(?:Lt)?|cufft|curand|cusolver|cusparse|cupti|nvperf_(?:host|target)"
 CUDNN, NCCL, TENSORRT = r"cudnn(?:_\w+)?", "nccl", "nvinfer(?:_plugin)?"
+DRIVER = "libcuda.so.1"  # the driver's own library, of no CUDA version
 NEEDED = ("cudart", "cublas", "cufft", "cusolver", "cusparse", "cudnn")
 ROOT = "/usr/local/cuda-{}"
 SYSTEM = "/usr/lib/*-linux-gnu"  # where cuDNN, NCCL and TensorRT lie, and cuBLAS of CUDA 10.1 and 10.2
@@ -119,8 +120,10 @@ def place(release: str, site_packages: str, wanted: Dict[str, Any], native: bool
         cuda_activation.extend(os.path.join(release, "bin"), os.path.join(toolkit, "bin"), system)
 
 
-def remedy(path: str) -> str:
-    """Return what brings back a library that does not load."""
+def remedy(path: str, why: str) -> str:
+    """Return what lets a library load that did not."""
+    if why.startswith(DRIVER):
+        return "that one belongs to the driver: playbooks/nvidia.yml installs the planned one"
     base, found, name = path.partition("/site-packages/")
     if not found:
         return "reinstall the package that it belongs to, which `dpkg -S {}` names".format(path)

@@ -8,14 +8,19 @@ import shutil
 import subprocess
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import interpreters, location, nvidia, pci, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    interpreters,
+    location,
+    nvidia,
+    pci,
+    receipts,
+    secure_boot,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 APT_BINDINGS = (
     "/usr/lib/python3/dist-packages/apt/__init__.py"  # without them Ansible's apt cannot look ahead in check mode
 )
-EFI = "/sys/firmware/efi"
-SECURE_BOOT = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 CPU_FLAGS = ("avx", "avx2", "avx512f", "fma", "sse4_2")  # those that builds of TensorFlow were made for
 # /etc/os-release speaks of "debian"; Ansible, and so the tables, of "Debian".
 DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu"}
@@ -48,17 +53,6 @@ def cpu_flags(cpuinfo: str = "/proc/cpuinfo") -> List[str]:
     except OSError:
         present = []
     return [flag for flag in CPU_FLAGS if flag in present]
-
-
-def secure_boot(efi: str = EFI) -> Optional[bool]:
-    """Whether the firmware lets the kernel load signed modules only; None where it does not tell."""
-    if not os.path.isdir(efi):
-        return False
-    try:
-        with open(os.path.join(efi, "efivars", SECURE_BOOT), "rb") as stream:
-            return stream.read()[-1:] == b"\x01"
-    except OSError:
-        return None
 
 
 def may_become_root(seconds: float = 3) -> bool:
@@ -102,7 +96,12 @@ def gather(path: str, receipts_dir: str, pci_devices: str, driver_proc: str = nv
     place = location.describe(path)
     devices = pci.nvidia_devices(pci_devices)
     gpus = pci.gpus(devices)
-    driver = {"installed": nvidia.installed() if gpus else None, "loaded": nvidia.loaded(driver_proc)}
+    driver = {
+        "installed": nvidia.installed() if gpus else None,
+        "loaded": nvidia.loaded(driver_proc),
+        "fabric_manager": nvidia.fabric_manager() if pci.nvswitches(devices) else None,
+    }
+    signed_only = secure_boot.is_on()
     if gpus and driver["loaded"]:
         nvidia.describe(gpus, driver_proc)
     for gpu in gpus:
@@ -116,7 +115,9 @@ def gather(path: str, receipts_dir: str, pci_devices: str, driver_proc: str = nv
         gpus=gpus,
         nvswitches=pci.nvswitches(devices),
         driver=driver,
-        secure_boot=secure_boot(),
+        cuda=nvidia.by_hand() if gpus else {"directory": False, "uninstallers": []},
+        secure_boot=signed_only,
+        secure_boot_key=secure_boot.key() if gpus and signed_only else {"file": None, "enrolled": None},
         become=may_become_root(),
         apt_bindings=os.path.exists(APT_BINDINGS),
         user=who,

@@ -2,6 +2,7 @@
 """The NVIDIA driver: which one is installed, which one runs, and what it says of the GPUs."""
 
 import glob
+import os
 import re
 import subprocess
 from typing import Any, Dict, List, Optional, Tuple
@@ -18,6 +19,7 @@ LIBRARIES = (
     "/usr/lib64/libcuda.so.*",
 )
 PACKAGES = r"(?:nvidia-(?:driver|kernel|headless|dkms)(?:-[a-z0-9-]+)?|libcuda1|libnvidia-compute-[a-z0-9-]+)"
+FABRIC_MANAGER = r"nvidia-fabricmanager(?:-\d+)?"
 SECONDS = 10
 
 
@@ -39,6 +41,22 @@ def installed(libraries: Tuple[str, ...] = LIBRARIES, status: str = dpkg.STATUS)
         upstream = (re.match(r"(?:\d+:)?(\d+(?:\.\d+)+)", version) for version in dpkg.matching(PACKAGES, status))
         versions = [found.group(1) for found in upstream if found]
     return max(versions, key=_key) if versions else None
+
+
+def fabric_manager(status: str = dpkg.STATUS) -> Optional[str]:
+    """The version of Fabric Manager, without which the GPUs of a machine with NVSwitches run nothing."""
+    found = (re.match(r"(?:\d+:)?(\d+(?:\.\d+)+)", one) for one in dpkg.matching(FABRIC_MANAGER, status))
+    return next((match.group(1) for match in found if match), None)
+
+
+def by_hand(prefix: str = "/usr/local") -> Dict[str, Any]:
+    """What a run file has installed where CUDA's packages go: its uninstallers, and whether there is a directory for their link."""
+    link = prefix + "/cuda"
+    patterns = ("/cuda-*/bin/cuda-uninstaller", "/cuda-*/bin/uninstall_cuda_*.pl")
+    return {
+        "directory": os.path.isdir(link) and not os.path.islink(link),
+        "uninstallers": sorted(path for pattern in patterns for path in glob.glob(glob.escape(prefix) + pattern)),
+    }
 
 
 def _query(fields: str, seconds: float) -> Optional[str]:

@@ -85,7 +85,10 @@ def download(url: str) -> bytes:
             return content
     except (OSError, ValueError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
-        raise RepositoryError("the repository's key {0} cannot be fetched: {1}".format(url, reason)) from error
+        raise RepositoryError(
+            "the repository's key {0} cannot be fetched: {1}; check network, proxy and nvidia_repo_url, or give the key as "
+            "nvidia_repo_key_file".format(url, reason)
+        ) from error
 
 
 def always(why: str) -> Callable[[str], str]:
@@ -203,4 +206,6 @@ def update(url: str) -> None:
     ours = [line for line in faults if apt_sources.address(url) in line.lower()]
     if done.returncode != 0 or ours:
         why = (ours or faults or lines or ["no word of why"])[0]
-        raise RepositoryError("apt-get update failed: {0}".format(re.sub(r"^(E|W|Err):\s*", "", why)))
+        raise RepositoryError(
+            "the lists of {0} cannot be fetched: {1}".format(url, re.sub(r"^(E|W|Err):\s*\d*\s*", "", why))
+        )

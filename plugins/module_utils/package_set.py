@@ -25,7 +25,15 @@ STEP = re.compile(r"^(Inst|Remv|Purg) (\S+)(?: \[(\S+)\])?(?: \((\S+))?")
 
 Package = NamedTuple(
     "Package",
-    [("name", str), ("version", str), ("want", str), ("state", str), ("needs", Tuple[str, ...]), ("maker", bool)],
+    [
+        ("name", str),
+        ("version", str),
+        ("want", str),
+        ("state", str),
+        ("needs", Tuple[str, ...]),
+        ("maker", bool),
+        ("twins", Tuple[str, ...]),  # those of its needs that have to be of its own version
+    ],
 )
 Step = NamedTuple("Step", [("verb", str), ("name", str), ("before", Optional[str]), ("after", Optional[str])])
 
@@ -46,6 +54,13 @@ def _alternatives(fields: Mapping[str, str]) -> Tuple[str, ...]:
     return tuple(re.findall(r"(?:^|[,|])\s*([a-z0-9][a-z0-9.+-]+)", needs))
 
 
+def _twins(fields: Mapping[str, str]) -> Tuple[str, ...]:
+    own = re.escape(fields.get("Version", ""))
+    return tuple(
+        re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9.+-]+)(?::\w+)? \(= {}\)".format(own), fields.get("Depends", ""))
+    )
+
+
 def read(status: str = dpkg.STATUS) -> Dict[str, Package]:
     """Every package that dpkg knows on this host, of the host's own architecture."""
     native = dpkg.ARCHITECTURES.get(os.uname().machine, "")
@@ -57,7 +72,8 @@ def read(status: str = dpkg.STATUS) -> Dict[str, Package]:
         want, _flag, state = (fields.get("Status", "").split() + ["", "", ""])[:3]
         name = fields["Package"]
         maker = bool(MAKER.search(fields.get("Maintainer", "")) or NAMES.match(name))
-        found[name] = Package(name, fields.get("Version", ""), want, state, _alternatives(fields), maker)
+        needs, twins = _alternatives(fields), _twins(fields)
+        found[name] = Package(name, fields.get("Version", ""), want, state, needs, maker, twins)
     return found
 
 
@@ -113,22 +129,53 @@ def run(command: List[str]) -> str:
     return output
 
 
+# What the output says → the sentence. The first that is found explains it; apt's own last words come often from a consequence.
+REASONS = (
+    (
+        r"No space left on device|have enough free space in",
+        "the disk is full; free space and run again, which finishes what was begun",
+    ),
+    (
+        r"Could not get lock \S+ It is held by process (\d+) \((.+?)\)",
+        "{1} (process {0}) keeps apt's lock; run again when it has ended",
+    ),
+    (r"Could not get lock", "another program keeps apt's lock; run again when it has ended"),
+    (
+        r"(?:Temporary failure resolving|Could not resolve) '(.+?)'",
+        "the name {0} cannot be resolved on this host; check its DNS, or name a mirror in the host's sources or nvidia_repo_url",
+    ),
+    (
+        r"(?:Could not connect to|Cannot initiate the connection to|Unable to connect to) (\S+?):?[ \n]",
+        "{0} cannot be reached from this host; check network and proxy, or name a mirror in the host's sources or nvidia_repo_url",
+    ),
+    (
+        r"Hash Sum mismatch",
+        "a package is not what its repository's list says; run again, as a mirror may be in the middle of an update",
+    ),
+    (r"E: Version '(.+?)' for '(.+?)' was not found", "no repository of this host has {1} in the version {0}"),
+    (r"E: Unable to locate package (\S+)", "no repository of this host has {0}"),
+    (r"dpkg: error processing (?:package|archive) (\S+).*:\n *(.+)", "dpkg could not install {0}: {1}"),
+    (r"E: (Package '.+' has no installation candidate)", "apt says: {0}"),
+    (r"(\S+ : (?:Depends|Breaks|Conflicts|PreDepends): .+)", "apt says: {0}"),
+    (r"E: (.+)", "apt says: {0}"),
+)
+
+
 def _why(output: str) -> str:
     """The sentence in apt's words that says most."""
-    lines = [line.strip() for line in output.splitlines()]
-    for pattern in (
-        r"E: Version '(.+?)' for '(.+?)' was not found",
-        r"E: (Unable to locate package .+)",
-        r"E: (Package '.+' has no installation candidate)",
-        r"(\S+ : (?:Depends|Breaks|Conflicts|PreDepends): .+)",
-        r"E: (.+)",
-    ):
-        found = next((match for match in (re.match(pattern, line) for line in lines) if match), None)
+    for pattern, sentence in REASONS:
+        found = re.search(pattern, output)
         if found:
-            if "Version" in pattern:
-                return "no repository of this host has {1} in the version {0}".format(*found.groups())
-            return "apt says: {0}".format(found.group(1).rstrip("."))
-    return "apt ended without a word of why: {0}".format(lines[-1] if lines else "no output")
+            return sentence.format(*(group.rstrip(". ") for group in found.groups()))
+    lines = output.split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "apt was ended before it could say why{0}; run again".format(", after: " + last if last else "")
+
+
+def unfetched(output: str) -> str:
+    """Which list `apt-get update` could not fetch, and why: it calls that a warning, and goes on with what it has."""
+    found = re.search(r"^W: Failed to fetch (\S+)\s+(.+)", output, re.MULTILINE)
+    return "{0} could not be fetched: {1}".format(found.group(1), found.group(2).strip()) if found else ""
 
 
 def simulate(arguments: List[str]) -> List[Step]:
@@ -194,12 +241,17 @@ def upstream(version: str) -> str:
     return version.partition(":")[2].partition("-")[0] if ":" in version else version.partition("-")[0]
 
 
+def is_version(text: str) -> bool:
+    """Whether a text is an upstream version, and not a package's name."""
+    return bool(re.match(r"\d+(\.\d+)+$", text))
+
+
 def companions(wanted: Mapping[str, str], steps: Iterable[Step], there: Mapping[str, str]) -> List[str]:
-    """Requests for packages that have to be of the same upstream version as another. Raises PackagesError."""
+    """Requests for packages that have to be of the same upstream version as another, or of a given one. Raises PackagesError."""
     planned = {step.name: step.after for step in steps if step.verb == "Inst" and step.after}
     found = []
     for name, leader in sorted(wanted.items()):
-        version = planned.get(leader) or there.get(leader)
+        version = leader if is_version(leader) else planned.get(leader) or there.get(leader)
         if version is None:
             raise PackagesError(
                 "{0} has to be of the version of {1}, which is not to be installed".format(name, leader)
@@ -208,11 +260,24 @@ def companions(wanted: Mapping[str, str], steps: Iterable[Step], there: Mapping[
             continue
         same = next((one for one in versions(name) if upstream(one) == upstream(version)), None)
         if same is None:
-            raise PackagesError(
-                "no repository of this host has {0} in the version {1} of {2}".format(name, version, leader)
-            )
+            whose = "" if is_version(leader) else " of {0}".format(leader)
+            raise PackagesError("no repository of this host has {0} in the version {1}{2}".format(name, version, whose))
         found.append("{0}={1}".format(name, same))
     return found
+
+
+def followers(requests: Iterable[str], packages: Mapping[str, Package]) -> List[str]:
+    """Requests for what is there and has to be of the version of a package that moves, such as its development package."""
+    moving = dict(split(request) for request in requests)
+    return [
+        "{0}={1}".format(one.name, moving[twin])
+        for one in packages.values()
+        for twin in one.twins[:1]
+        if one.maker
+        and one.state == "installed"
+        and one.name not in moving
+        and moving.get(twin) not in (None, one.version)
+    ]
 
 
 def blacklist(names: Iterable[str], role: str) -> str:

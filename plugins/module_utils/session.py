@@ -187,8 +187,12 @@ def device(gpus: int, cuda: Dict[str, Any]) -> str:
 def _libraries(cuda: Dict[str, Any]) -> List[str]:
     """Return what is wrong with the CUDA libraries of a release, one sentence each."""
     wrong = [
-        "the CUDA library {} does not load: {}; {}".format(os.path.basename(path), why, cuda_libraries.remedy(path))
+        "the CUDA library {} does not load: {}; {}".format(
+            os.path.basename(path), why, cuda_libraries.remedy(path, why)
+        )
         for path, why in sorted(cuda["failed"].items())
+        if cuda["driver"]
+        or not why.startswith(cuda_libraries.DRIVER)  # a part of cuDNN needs the driver to be loaded at all
     ]
     for name, path in sorted(cuda["elsewhere"].items()):
         wrong.append(

@@ -13,12 +13,11 @@ import shutil
 import sys
 
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
-# It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it. From a
-# release for GPUs it has that one's CUDA too.
+# It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it. What the
+# release's .pth files do (setuptools' distutils, the CUDA of a release for GPUs) is done here too.
 PTH = (
-    "import os, sys; place = os.path.realpath({!a}); sys.path.append(place); "
-    "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place); "
-    "os.path.exists(place + '/_tensorwright_cuda.py') and __import__('_tensorwright_cuda').watch()\n"
+    "import os, site; place = os.path.realpath({!a}); site.addsitedir(place); "
+    "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place)\n"
 )
 PIP = """import sys
 from pip._internal.cli.main import main

@@ -40,7 +40,7 @@ options:
     elements: str
     default: []
   same_version:
-    description: Packages that have to be of the same upstream version as another, as name to that other's name.
+    description: Packages that have to be of the same upstream version as another, as name to that other's name, or to a version.
     type: dict
     default: {}
   replace:
@@ -106,6 +106,7 @@ class Work:
         self.changed = False
         self.changes: List[str] = []
         self.mended: List[str] = []
+        self.unfetched = ""
         self.packages = package_set.read()
         role = self.asked["role"]
         self.file = BLACKLIST.format(role)
@@ -151,11 +152,13 @@ class Work:
         return package_set.footprint(held | older, came | kept, [self.file])
 
     def _apart(self, name: str, leader: str, there: Dict[str, str]) -> bool:
-        versions = [package_set.upstream(there.get(one, "")) for one in (name, leader)]
+        wanted = leader if package_set.is_version(leader) else there.get(leader, "")
+        versions = [package_set.upstream(one) for one in (there.get(name, ""), wanted)]
         return not versions[0] or versions[0] != versions[1]
 
     def _install(self, lacking: List[str], before: Dict[str, str]) -> None:
         self._refresh(lacking)
+        lacking = lacking + package_set.followers(lacking, self.packages)
         install = ["--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades", "install"]
         if self.asked["replace"]:  # or apt would keep the packages of another branch, which are held
             install.insert(0, "--ignore-hold")
@@ -196,7 +199,7 @@ class Work:
         fresh = max([os.stat(path).st_mtime for path in (LISTS, LISTS + "/partial") if os.path.isdir(path)] or [0])
         if self.rehearse or (time.time() - fresh < self.asked["cache_valid_time"] and self._known(lacking)):
             return
-        package_set.run(["apt-get"] + package_set.CALM + ["update"])
+        self.unfetched = package_set.unfetched(package_set.run(["apt-get"] + package_set.CALM + ["update"]))
 
     def _known(self, lacking: List[str]) -> bool:
         for request in lacking:
@@ -283,9 +286,10 @@ def main() -> None:
         answer = work.do()
     except PackagesError as error:
         names = [package_set.split(one)[0] for one in work.asked["names"] + work.asked["together"]]
-        pins = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
+        more = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
+        more += ["; " + work.unfetched] if work.unfetched else []
         module.fail_json(
-            msg=str(error) + "".join(pins),
+            msg=str(error) + "".join(more),
             changes=work.changes,
             mended=work.mended,
             changed=work.changed,

@@ -72,8 +72,10 @@ ansible_facts:
         pythons: [{path: /usr/bin/python3.11, version: 3.11.2}]
         gpus: [{pci_id: "10de:20b2", name: NVIDIA A100-SXM4-80GB, compute_capability: "8.0", memory_mb: 81920}]
         nvswitches: 0
-        driver: {installed: 550.54.15, loaded: 550.54.15}
+        driver: {installed: 550.54.15, loaded: 550.54.15, fabric_manager: null}
+        cuda: {directory: false, uninstallers: []}
         secure_boot: false
+        secure_boot_key: {file: null, enrolled: null}
         free_mb: 50000
         become: true
         apt_bindings: true

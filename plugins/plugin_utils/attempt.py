@@ -30,7 +30,7 @@ class Context:
 class Attempt:
     release: Release
     obstacles: list[Obstacle] = field(default_factory=list)
-    # Of device auto: it does not choose the release, so an older one, which has no use for the GPU, is no way around it.
+    # An older release is no way around these: those of device auto, which does not choose the release, and what will pass.
     standing: list[Obstacle] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     device: str = "cpu"
@@ -148,7 +148,7 @@ def _device(tried: Attempt, context: Context) -> None:
         if asked.device == "auto":
             tried.notes.append(f"The GPU is used: {planned.names}.")
         tried.notes.extend(planned.notes)
-    elif asked.device == "gpu":
+    elif asked.device == "gpu" and not planned.passing:
         tried.obstacles.append(planned)
     elif planned.passing or planned.about != "device":
         tried.standing.append(planned)

@@ -56,3 +56,18 @@ def packages(cuda: str, tables: Tables) -> list[str]:
         if versions.within(cuda, row.cuda):
             return [name.removesuffix("-D") + f"-{dashed}" if name.endswith("-D") else name for name in row.names]
     return []
+
+
+def in_the_way(version: str, has_wheels: bool, host: Host) -> Obstacle | None:
+    """What an administrator has put where the packages of this CUDA go."""
+    other = ", or tensorflow_cuda_from: wheels" if has_wheels else ""
+    home = f"/usr/local/cuda-{version}"
+    uninstaller = next((path for path in host.cuda_uninstallers if path.startswith(f"{home}/")), None)
+    if uninstaller:
+        clause = f"CUDA {version} was installed by a run file in {home}, and packages would be mixed into it"
+        return Obstacle("device", clause, f"the same after {uninstaller} has removed it{other}", passing=True)
+    if host.cuda_is_directory:
+        clause = "/usr/local/cuda is a directory that was made by hand, and CUDA's packages need a link there"
+        moved = "the same after it has been moved to /usr/local/cuda-<its version>"
+        return Obstacle("device", clause, f"{moved}{other}", passing=True)
+    return None

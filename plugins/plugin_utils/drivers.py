@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Branch, Cuda, Tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import (
+    Branch,
+    Cuda,
+    DriverPackages,
+    Tables,
+)
 
 # A branch that is cared for longest is the one a server should have.
 _KINDS = ("long", "production", "legacy", "feature")
@@ -26,6 +31,10 @@ class Driver:
     packages: tuple[str, ...] = ()
     repository: bool = False
     changes: bool = False  # whether that driver is yet to come
+    fabric_manager: str | None = None
+    version: str | None = None  # of somebody else's driver, to which only Fabric Manager is added
+    needs_repository: bool = False
+    reboot: bool = False  # whether the installed driver waits for one, which this run may make
 
 
 def minimum(cuda: Cuda, compiles: bool) -> str:
@@ -45,18 +54,19 @@ def plan(
     """The driver on the host if it is new enough, else the branch to install."""
     installed, loaded = host.driver_installed, host.driver_loaded
     wanted = asked if asked not in (None, "auto") else None
-    if installed and loaded and installed != loaded:
+    reboots = bool(installed) and installed != loaded and host.driver_is_ours and host.may_reboot
+    if installed and loaded and installed != loaded and not reboots:
         clause = f"the driver in use, {loaded}, is not the installed one, {installed}"
         return Obstacle("device", clause, _AFTER_REBOOT, passing=True)
-    present = loaded or installed
-    if present and versions.at_least(present, needed) and wanted in (None, branch_of(present)):
-        if loaded is None:
+    present = installed if reboots else loaded or installed
+    good = present is not None and versions.at_least(present, needed)
+    if present and good and wanted in (None, branch_of(present)):
+        if loaded is None and not reboots:
             clause = f"the installed driver {installed} is not loaded"
             return Obstacle("device", clause, _AFTER_REBOOT, passing=True)
-        kept = _install(host, branch_of(present), needed, capabilities, tables) if ROLE in host.managed else None
-        return replace(kept, changes=False) if isinstance(kept, Driver) else Driver(needed, branch_of(present))
+        return _kept(host, present, needed, capabilities, tables, reboots)
     have = f"the driver {present} is older than {needed}" if present else "there is no NVIDIA driver"
-    if wanted and present and versions.at_least(present, needed):
+    if good:
         have = f"the driver {present} is of another branch"
     if not installs:
         return Obstacle(
@@ -70,7 +80,73 @@ def plan(
             f"{have}, and this run may not become root to install one",
             f"cpu, a host with driver {needed} or newer, or a run that may become root",
         )
-    return _install(host, wanted, needed, capabilities, tables)
+    chosen = _install(host, wanted, needed, capabilities, tables)
+    if isinstance(chosen, Driver) and present and not wanted:
+        # Others may rely on it: a driver that somebody has chosen is not replaced because TensorFlow could be newer.
+        clause = f"{have}, and a driver that is there is replaced only where a branch is asked for"
+        return Obstacle("driver_branch", clause, f"{chosen.branch}, or tensorflow_device: cpu")
+    return _refused_by_firmware(host) or chosen if isinstance(chosen, Driver) else chosen
+
+
+def _kept(
+    host: Host, present: str, needed: str, capabilities: Sequence[str], tables: Tables, reboots: bool
+) -> Driver | Obstacle:
+    """The driver that is there, with the packages that keep it there if it is ours."""
+    branch = branch_of(present)
+    if host.driver_is_ours:
+        ours = _install(host, branch, needed, capabilities, tables)
+        if isinstance(ours, Driver):
+            return replace(ours, changes=False, reboot=reboots)
+    kept = Driver(needed, branch)
+    if not host.nvswitches or host.fabric_manager == present:
+        return kept
+    missing = f"this machine has NVSwitches, and no Fabric Manager of its driver's version {present}"
+    accepted = f"cpu, or a host with Fabric Manager {present}"
+    if not host.become:
+        clause = f"{missing}; this run may not become root to install it"
+        return Obstacle("device", clause, f"{accepted}, or a run that may become root")
+    known = tables.drivers.get(branch)
+    source = _source(known, host, tables) if known else None
+    name = _fabric_manager(known, source, tables) if known and source else None
+    if name is None:
+        return Obstacle("device", f"{missing}; no repository for {host.platform} is known to have it", accepted)
+    return replace(kept, fabric_manager=name, version=present, needs_repository=source == "repository")
+
+
+def _refused_by_firmware(host: Host) -> Obstacle | None:
+    """Why the kernel would not load the modules of a driver that is yet to come."""
+    if not host.secure_boot or host.key_enrolled:
+        return None
+    others = "Secure Boot off, or nvidia_driver_key_enrolled: true where another enrolled key signs the modules"
+    if host.signing_key is None:
+        clause = "Secure Boot is on, and this host has no key yet that signs the driver's modules"
+        return Obstacle(
+            "device",
+            clause,
+            "the same after `update-secureboot-policy --new-key` (Ubuntu) or `dkms generate_mok` (Debian) has made one, and "
+            f"`mokutil --import` and a reboot have enrolled it, {others}",
+            passing=True,
+        )
+    known = "is not enrolled" if host.key_enrolled is False else "may be enrolled or not, which this user cannot see"
+    clause = f"Secure Boot is on, and the key that signs the driver's modules, {host.signing_key}, {known}"
+    remedy = f"the same after `mokutil --import {host.signing_key}` and a reboot, at whose console the key is confirmed"
+    return Obstacle("device", clause, f"{remedy}, {others}", passing=True)
+
+
+def notes(driver: Driver, host: Host) -> list[str]:
+    """What the plan says about its driver."""
+    said = []
+    if driver.changes:
+        said.append(f"The driver branch {driver.branch} is installed; the host has to be rebooted for it.")
+        if host.secure_boot:
+            said.append("Secure Boot is on, and the key that signs the driver's modules is enrolled.")
+    if driver.reboot:
+        said.append("The host is rebooted into the installed driver.")
+    if driver.version:
+        said.append(
+            f"Fabric Manager {driver.version} is installed for the NVSwitches; the driver, which is not ours, stays."
+        )
+    return said
 
 
 def _install(
@@ -90,7 +166,9 @@ def _install(
         clause = f"no driver branch that would do ({serving}) can be had on {host.platform}"
         return Obstacle("device", clause, "cpu")
     source = sources[chosen.name]
-    return Driver(needed, chosen.name, _packages(chosen, source, capabilities, tables), source == "repository", True)
+    fabric_manager = _fabric_manager(chosen, source, tables) if host.nvswitches else None
+    packages = _packages(chosen, source, capabilities, tables)
+    return Driver(needed, chosen.name, packages, source == "repository", True, fabric_manager)
 
 
 def _serves(branch: Branch, needed: str, capabilities: Sequence[str]) -> bool:
@@ -116,7 +194,8 @@ def _source(branch: Branch, host: Host, tables: Tables) -> str | None:
     if host.distribution == "Ubuntu" and host.release in branch.ubuntu:
         return "ubuntu"
     platform = tables.platforms.get(host.platform)
-    return "repository" if branch.repository and platform and platform.repository in tables.repositories else None
+    row = tables.repositories.get(platform.repository) if platform else None
+    return "repository" if row and branch.repository and versions.within(branch.name, row.drivers) else None
 
 
 def _preference(branch: Branch) -> tuple[int, int]:
@@ -125,9 +204,19 @@ def _preference(branch: Branch) -> tuple[int, int]:
 
 def _packages(branch: Branch, source: str, capabilities: Sequence[str], tables: Tables) -> tuple[str, ...]:
     is_open = branch.open_from is not None and all(versions.at_least(one, branch.open_from) for one in capabilities)
-    for row in tables.driver_packages[source]:
-        if versions.within(branch.name, row.branches):
-            names = row.open if is_open else row.closed
-            flavoured = (name.replace("-BF", f"-{branch.name}{branch.flavour}") for name in names)
-            return tuple(name.replace("-B", f"-{branch.name}") for name in flavoured)
-    return ()
+    row = _names(branch, source, tables)
+    names = (row.open if is_open else row.closed) if row else ()
+    return tuple(_name(name, branch) for name in names)
+
+
+def _fabric_manager(branch: Branch, source: str, tables: Tables) -> str | None:
+    row = _names(branch, source, tables)
+    return _name(row.fabric_manager, branch) if row else None
+
+
+def _names(branch: Branch, source: str, tables: Tables) -> DriverPackages | None:
+    return next((row for row in tables.driver_packages[source] if versions.within(branch.name, row.branches)), None)
+
+
+def _name(pattern: str, branch: Branch) -> str:
+    return pattern.replace("-BF", f"-{branch.name}{branch.flavour}").replace("-B", f"-{branch.name}")

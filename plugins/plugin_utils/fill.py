@@ -149,12 +149,19 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
         "libraries": [toolkit.library],
     }
     plan["cudnn"] = {"version": series.cudnn, "packages": gpu.cudnn_packages}
-    plan["nccl"] = {"version": series.nccl.version, "packages": gpu.nccl_packages}
-    plan["tensorrt"] = {"version": gpu.tensorrt_version, "packages": gpu.tensorrt_packages}
+    plan["nccl"] = {"version": gpu.nccl_version, "packages": gpu.nccl_packages}
+    plan["tensorrt"] = {
+        "version": gpu.tensorrt_version,
+        "packages": gpu.tensorrt_packages,
+        "archive": gpu.tensorrt_archive,
+    }
     plan["driver"] = {
         "minimum": gpu.driver.minimum,
         "branch": gpu.driver.branch,
         "packages": list(gpu.driver.packages),
+        "fabric_manager": gpu.driver.fabric_manager,
+        "version": gpu.driver.version,
+        "reboot": gpu.driver.reboot,
     }
     if gpu.repository:
         plan["repository"] = {

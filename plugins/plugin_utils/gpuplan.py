@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import cuda, drivers, gpus
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import archives, cuda, drivers, gpus, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
@@ -22,9 +22,11 @@ class GpuPlan:
     capabilities: list[str]
     cuda_packages: list[str] = field(default_factory=list)
     cudnn_packages: list[str] = field(default_factory=list)
+    nccl_version: str | None = None
     nccl_packages: list[str] = field(default_factory=list)
     tensorrt_version: str | None = None
     tensorrt_packages: list[str] = field(default_factory=list)
+    tensorrt_archive: str | None = None
     repository: Repository | None = None
     roles: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -52,9 +54,9 @@ def plan(
     if source == "apt":
         planned.cuda_packages = cuda.packages(series.cuda, tables)
         planned.cudnn_packages = list(series.cudnn_apt)
-    if asked.nccl in (True, "true") or (asked.nccl == "auto" and len(services) > 1):
-        planned.nccl_packages = list(series.nccl.apt)
-    trouble = _tensorrt(asked, release, planned, tables, "tensorrt" in implemented)
+    trouble = cuda.in_the_way(series.cuda, python in release.cuda_pythons, host) if planned.cuda_packages else None
+    trouble = trouble or _nccl(asked, release, planned, len(services), tables)
+    trouble = trouble or _tensorrt(asked, release, planned, host, tables, "tensorrt" in implemented)
     if trouble:
         return trouble
     _finish(planned, host, series.cuda, tables)
@@ -115,10 +117,33 @@ def _source(
     return source
 
 
-def _tensorrt(asked: Request, release: Release, planned: GpuPlan, tables: Tables, installs: bool) -> Obstacle | None:
+def _nccl(asked: Request, release: Release, planned: GpuPlan, gpus_used: int, tables: Tables) -> Obstacle | None:
+    """NCCL is in the wheel, in a wheel beside it, in the image, or has to come from apt as CUDA does."""
+    built_with = tables.series[release.series].nccl
+    if built_with.source == "wheel" or planned.source != "apt":
+        planned.nccl_version = built_with.version
+        return None
+    if asked.nccl not in (True, "true") and (asked.nccl != "auto" or gpus_used < 2):
+        return None
+    if built_with.apt:
+        planned.nccl_version = built_with.apt[0].partition("=")[2].partition("-")[0]
+        planned.nccl_packages = list(built_with.apt)
+        return None
+    clause = f"no package with the NCCL {built_with.version} of TensorFlow {release.version} is known"
+    if asked.nccl == "auto":
+        planned.notes.append(f"NCCL is left out, and one program cannot use several GPUs: {clause}.")
+        return None
+    return Obstacle("nccl", clause, "false, auto, or tensorflow_cuda_from: wheels")
+
+
+def _tensorrt(
+    asked: Request, release: Release, planned: GpuPlan, host: Host, tables: Tables, installs: bool
+) -> Obstacle | None:
     if asked.tensorrt in (False, None):
         return None
     built_with = tables.series[release.series].tensorrt
+    if built_with and host.tensorrt_archive and installs and planned.source != "image":
+        return _archive(built_with.version, release, planned, host.tensorrt_archive)
     inside = planned.source == "image" or (planned.source == "wheels" and _pins_tensorrt(release, tables))
     if built_with and (inside or (built_with.apt and installs)):
         planned.tensorrt_version = built_with.version
@@ -128,6 +153,10 @@ def _tensorrt(asked: Request, release: Release, planned: GpuPlan, tables: Tables
         clause = f"TensorFlow {release.version} takes TensorRT from apt, and that is not built yet"
     elif built_with:
         clause = f"TensorRT {built_with.version}, which TensorFlow {release.version} needs, is in no repository"
+        if installs and asked.tensorrt is True:
+            return Obstacle(
+                "tensorrt", clause, "false, auto, or tensorrt_archive_file with the archive that NVIDIA offers"
+            )
     else:
         clause = f"TensorFlow {release.version} is built without TensorRT"
     if asked.tensorrt == "auto":
@@ -136,6 +165,21 @@ def _tensorrt(asked: Request, release: Release, planned: GpuPlan, tables: Tables
     newest = next((row.version for row in tables.stable if _has_tensorrt(row, tables, installs)), None)
     other = f", or tensorflow_version: {newest}, the newest with it" if newest else ""
     return Obstacle("tensorrt", clause, f"false, auto{other}")
+
+
+def _archive(version: str, release: Release, planned: GpuPlan, archive: str) -> Obstacle | None:
+    """TensorRT from an archive of the site's, if it is of the version that the release was built with."""
+    inside = archives.version(archive)
+    # The archives of TensorRT 4 count otherwise than its packages, so only the first number tells.
+    if inside and versions.major(inside) != versions.major(version):
+        clause = (
+            f"tensorrt_archive_file holds TensorRT {inside}, and TensorFlow {release.version} was built with {version}"
+        )
+        return Obstacle("tensorrt", clause, f"false, or an archive of TensorRT {version}", passing=True)
+    planned.tensorrt_version = inside or version
+    planned.tensorrt_archive = archive
+    planned.notes.append(f"TensorRT {planned.tensorrt_version} is unpacked from {archive}.")
+    return None
 
 
 def _pins_tensorrt(release: Release, tables: Tables) -> bool:
@@ -157,19 +201,17 @@ def _finish(planned: GpuPlan, host: Host, cuda_version: str, tables: Tables) -> 
         "nccl": planned.nccl_packages,
         "tensorrt": planned.tensorrt_packages,
     }
-    if any(apt.values()) or planned.driver.repository:
+    if any(apt.values()) or planned.driver.repository or planned.driver.needs_repository:
         carrying = cuda.repository(cuda_version, host, tables) if planned.cuda_packages else None
         platform = tables.platforms.get(host.platform)
         planned.repository = carrying or (tables.repositories.get(platform.repository) if platform else None)
         planned.roles.append("nvidia_repo")
-    if planned.driver.packages:
+    driver = planned.driver
+    if driver.packages or driver.fabric_manager:
         planned.roles.append(drivers.ROLE)
-    if planned.driver.changes:
-        planned.notes.append(
-            f"The driver branch {planned.driver.branch} is installed; the host has to be rebooted for it."
-        )
-        if host.secure_boot:
-            planned.notes.append("Secure Boot is on: the driver's modules have to be signed with a key that it trusts.")
+    planned.notes.extend(drivers.notes(driver, host))
     planned.roles.extend(role for role, packages in apt.items() if packages)
+    if planned.tensorrt_archive:
+        planned.roles.append("tensorrt")
     if planned.source == "image":
         planned.roles.append("nvidia_docker")

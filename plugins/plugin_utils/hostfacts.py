@@ -9,6 +9,7 @@ from math import isfinite
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 
+_DRIVERS = ("nvidia-driver-", "nvidia-open", "cuda-drivers")
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -52,7 +53,16 @@ class Host:
     gpus: tuple[Gpu, ...] | None
     driver_installed: str | None
     driver_loaded: str | None
+    driver_is_ours: bool  # the role installed it
+    fabric_manager: str | None
+    nvswitches: int
+    cuda_uninstallers: tuple[str, ...]  # of a CUDA that was installed by a run file
+    cuda_is_directory: bool  # /usr/local/cuda, where CUDA's packages put a link
     secure_boot: bool | None
+    signing_key: str | None  # the file of the key that signs modules on this host
+    key_enrolled: bool | None
+    may_reboot: bool
+    tensorrt_archive: str | None
     free_mb: int | None
     become: bool
     path: PathFacts | None
@@ -86,6 +96,14 @@ def _version(value: object) -> str | None:
 
 def _number(value: object) -> int | None:
     return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) else None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(part) for part in value if isinstance(part, str)) if isinstance(value, (list, tuple)) else ()
 
 
 def _mappings(value: object) -> Iterator[Mapping[str, object]]:
@@ -152,13 +170,22 @@ def _nightly(sealed: Mapping[str, object]) -> str | None:
     return builds[0] or None if builds else None
 
 
+def _driver_is_ours(receipts: object) -> bool:
+    """Whether the role's receipt names a driver, and not only what goes with somebody else's."""
+    footprints = (row.get("footprint") for row in _mappings(receipts) if row.get("role") == "nvidia_driver")
+    packages = [one.get("packages") for one in footprints if isinstance(one, Mapping)]
+    return any(str(name).startswith(_DRIVERS) for part in packages if isinstance(part, Mapping) for name in part)
+
+
 def read(facts: Mapping[str, object]) -> Host:
     """The facts of a host as the resolver asks for them."""
     architecture = _text(facts.get("architecture")) or "x86_64"
     flags = facts.get("cpu_flags")
-    driver = facts.get("driver")
-    drivers = driver if isinstance(driver, Mapping) else {}
+    drivers = _mapping(facts.get("driver"))
     secure_boot = facts.get("secure_boot")
+    key = _mapping(facts.get("secure_boot_key"))
+    enrolled = key.get("enrolled")
+    cuda = _mapping(facts.get("cuda"))
     return Host(
         distribution=_text(facts.get("distribution")),
         release=_version(facts.get("release")),
@@ -169,7 +196,16 @@ def read(facts: Mapping[str, object]) -> Host:
         gpus=_gpus(facts.get("gpus")),
         driver_installed=_version(drivers.get("installed")),
         driver_loaded=_version(drivers.get("loaded")),
+        driver_is_ours=_driver_is_ours(facts.get("receipts")),
+        fabric_manager=_version(drivers.get("fabric_manager")),
+        nvswitches=_number(facts.get("nvswitches")) or 0,
+        cuda_uninstallers=_texts(cuda.get("uninstallers")),
+        cuda_is_directory=cuda.get("directory") is True,
         secure_boot=secure_boot if isinstance(secure_boot, bool) else None,
+        signing_key=_text(key.get("file")),
+        key_enrolled=enrolled if isinstance(enrolled, bool) else None,
+        may_reboot=facts.get("may_reboot") is True,
+        tensorrt_archive=_text(facts.get("tensorrt_archive")),
         free_mb=_number(facts.get("free_mb")),
         become=facts.get("become") is not False,
         path=_path(facts.get("path")),

@@ -44,10 +44,21 @@ class PlanLibrary(TypedDict):
     packages: list[str]
 
 
+class PlanTensorrt(TypedDict):
+    version: str | None
+    packages: list[str]
+    archive: str | None  # a file of the control node, in place of packages
+
+
 class PlanDriver(TypedDict):
+    """version: of somebody else's driver, where only Fabric Manager is added; reboot: the installed driver waits for one."""
+
     minimum: str | None
     branch: str | None
     packages: list[str]
+    fabric_manager: str | None
+    version: str | None
+    reboot: bool
 
 
 class PlanKey(TypedDict):
@@ -128,7 +139,7 @@ class Plan(TypedDict):
     cuda: PlanCuda
     cudnn: PlanLibrary
     nccl: PlanLibrary
-    tensorrt: PlanLibrary
+    tensorrt: PlanTensorrt
     driver: PlanDriver
     repository: PlanRepository
     image: PlanImage
@@ -171,8 +182,15 @@ def blank() -> Plan:
         "cuda": {"from": "none", "version": None, "packages": [], "libraries": []},
         "cudnn": {"version": None, "packages": []},
         "nccl": {"version": None, "packages": []},
-        "tensorrt": {"version": None, "packages": []},
-        "driver": {"minimum": None, "branch": None, "packages": []},
+        "tensorrt": {"version": None, "packages": [], "archive": None},
+        "driver": {
+            "minimum": None,
+            "branch": None,
+            "packages": [],
+            "fabric_manager": None,
+            "version": None,
+            "reboot": False,
+        },
         "repository": {
             "distro": None,
             "architecture": None,

@@ -89,16 +89,20 @@ def _gpu(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["device"] != "gpu":
         return
     cuda, driver, repository = plan["cuda"], plan["driver"], plan["repository"]
-    libraries = [f"CUDA {cuda['version']}", f"cuDNN {plan['cudnn']['version']}", f"NCCL {plan['nccl']['version']}"]
-    if plan["tensorrt"]["version"]:
-        libraries.append(f"TensorRT {plan['tensorrt']['version']}")
+    libraries = [f"CUDA {cuda['version']}", f"cuDNN {plan['cudnn']['version']}"]
+    others = (("NCCL", plan["nccl"]), ("TensorRT", plan["tensorrt"]))
+    libraries.extend(f"{name} {part['version']}" for name, part in others if part["version"])
     yield _line("libraries", f"{', '.join(libraries)}, from {cuda['from']}")
     action = f"branch {driver['branch']} is {'installed' if driver['packages'] else 'there'}"
     yield _line("driver", f"{driver['minimum']} or newer is needed, {action}")
     parts = (cuda, plan["cudnn"], plan["nccl"], plan["tensorrt"], driver)
     packages = [package for part in parts for package in part["packages"]]
+    if driver["fabric_manager"]:
+        packages.append("=".join(filter(None, (driver["fabric_manager"], driver["version"]))))
     if packages:
         yield _line("packages", ", ".join(packages))
+    if plan["tensorrt"]["archive"]:
+        yield _line("archive", plan["tensorrt"]["archive"])
     if repository["distro"]:
         yield _line("repository", f"{repository['distro']}/{repository['architecture']}, key {repository['key']}")
 

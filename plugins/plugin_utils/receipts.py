@@ -20,12 +20,16 @@ PLAN_KEYS = {
     "python": ("python", "standalone", "method"),
     "conda": ("conda",),
     "nvidia_repo": ("repository",),
-    "nvidia_driver": ("driver.branch", "driver.packages"),
+    "nvidia_driver": ("driver.branch", "driver.packages", "driver.fabric_manager", "driver.version"),
     "cuda": ("cuda.version", "cuda.packages"),
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
-    "tensorrt": ("tensorrt.packages",),
+    "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
 }
+# When and how a role works, and nothing of what it puts on a host: often given to one run alone.
+NO_INPUTS = frozenset(
+    f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
+)
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 
 
@@ -90,7 +94,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_"):
+        if name.startswith(f"{role}_") and name not in NO_INPUTS:
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
@@ -138,4 +142,6 @@ def due(
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names
+    if (plan.get("driver") or {}).get("reboot"):  # all is installed as the receipt says, and not yet in use
+        current.pop("nvidia_driver", None)
     return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]

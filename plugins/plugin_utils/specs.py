@@ -19,6 +19,9 @@ COLLECTION = Path(__file__).resolve().parents[2]
 PLANNED = "tensorflow"  # the plan itself checks the request, and says what this host would accept
 # Other prefixes (python_, validate_) are common words: an inventory may have variables of its own that begin with them.
 OWNED_PREFIXES = ("ca_certificates_",)
+# Other collections have variables that begin like this, so only a near miss is taken for a misspelt name.
+SHARED_PREFIXES = ("nvidia_repo_", "nvidia_driver_", "cuda_", "cudnn_", "nccl_", "tensorrt_")
+NEAR_MISS = 0.92
 
 WORDS = {
     "str": "a text",
@@ -71,8 +74,11 @@ def problems(variables: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]
                 if not fits(item, element):
                     message = f"{name} has the item {show(item)}, which is not {WORDS[element]}"
                     found.append(_problem(name, message, f"a list whose items are each {WORDS[element]}"))
-        elif name.startswith(OWNED_PREFIXES):
-            near = get_close_matches(name, known, n=1)
+        elif name.startswith((*OWNED_PREFIXES, *SHARED_PREFIXES)):
+            shared = name.startswith(SHARED_PREFIXES)
+            near = get_close_matches(name, known, n=1, cutoff=NEAR_MISS if shared else 0.6)
+            if shared and not near:
+                continue
             message = f"{name} is set, but no variable has that name"
             found.append(_problem(name, message, near[0] if near else "the names in docs/variables.md"))
     return found

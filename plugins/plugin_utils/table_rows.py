@@ -149,6 +149,7 @@ class Cuda:
 class Repository:
     name: str
     cuda: str
+    drivers: str
     architectures: tuple[str, ...]
     key: str
     also: tuple[str, ...]
@@ -183,6 +184,7 @@ class DriverPackages:
     branches: str
     open: tuple[str, ...]
     closed: tuple[str, ...]
+    fabric_manager: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,14 @@ def _cuda(version: str, row: Row) -> Cuda:
 
 
 def _repository(name: str, row: Row) -> Repository:
-    return Repository(name, row.span("cuda"), row.words("architectures"), row.text("key"), row.words("also"))
+    return Repository(
+        name=name,
+        cuda=row.span("cuda"),
+        drivers=row.span("drivers"),
+        architectures=row.words("architectures"),
+        key=row.text("key"),
+        also=row.words("also"),
+    )
 
 
 def _branch(name: str, row: Row) -> Branch:
@@ -165,7 +172,7 @@ def _branch(name: str, row: Row) -> Branch:
 
 
 def _driver_packages(row: Row) -> DriverPackages:
-    return DriverPackages(row.span("branches"), row.words("open"), row.words("closed"))
+    return DriverPackages(row.span("branches"), row.words("open"), row.words("closed"), row.text("fabric_manager"))
 
 
 def _id_range(text: str, place: str) -> tuple[int, int]:

@@ -16,6 +16,16 @@ GPUS = {
     "H100": ("2330", "NVIDIA H100 80GB HBM3", 81559, "9.0"),
 }
 NVSWITCH = "22a3"
+# Does at boot what the kernel does: the driver that is installed is the one that runs.
+BOOT_UNIT = f"""[Unit]
+Description=Stand-in of the kernel, which loads the installed driver
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'for file in /usr/lib/x86_64-linux-gnu/libcuda.so.*.*; do [ -e "$$file" ] || exit 0; \\
+  echo "NVRM version: NVIDIA UNIX x86_64 Kernel Module  $${{file#*libcuda.so.}}  stand-in" >{STAND_IN}/driver/version; done'
+[Install]
+WantedBy=sysinit.target
+"""
 
 
 def ubuntu(release: str) -> str:
@@ -36,7 +46,8 @@ def bus(gpus: Sequence[str], nvswitches: int) -> str:
         _, product, memory, capability = GPUS[name]
         row = f"00000000:{number:02X}:00.0, {product}, {memory}, {capability}"
         script += f"echo '{row}' >>{STAND_IN}/nvidia-smi/gpus\n"
-    return script
+    script += f"cat >/etc/systemd/system/stand-in-driver.service <<'END'\n{BOOT_UNIT}END\n"
+    return script + "systemctl --quiet enable stand-in-driver.service\n"
 
 
 def archives(address: str, key: str) -> str:

@@ -55,12 +55,18 @@ WHEELS: dict[str, dict[str, Sequence[str]]] = {
         "libcusolver.so.11": ("libcublas.so.12", "libcublasLt.so.12", "libcusparse.so.12", "libnvJitLink.so.12")
     },
     "cusparse": {"libcusparse.so.12": ("libnvJitLink.so.12",)},
-    "cudnn": {"libcudnn.so.9": (), "libcudnn_graph.so.9": (), "libcudnn_ops.so.9": ("libcudnn_graph.so.9",)},
+    "cudnn": {
+        "libcudnn.so.9": (),
+        "libcudnn_engines_runtime_compiled.so.9": ("libcudnn_graph.so.9", "libcuda.so.1"),
+        "libcudnn_graph.so.9": (),
+        "libcudnn_ops.so.9": ("libcudnn_graph.so.9",),
+    },
     "cuda_cupti": {"libcupti.so.12": (), "libnvperf_host.so": ()},
     "nccl": {"libnccl.so.2": ()},
 }
 CUDA = {soname: needed for libraries in WHEELS.values() for soname, needed in libraries.items()}
-LOADED = sorted(set(CUDA) - {"libnvblas.so.12", "libcufftw.so.11"})
+USED = sorted(set(CUDA) - {"libnvblas.so.12", "libcufftw.so.11"})
+LOADED = [soname for soname in USED if "libcuda.so.1" not in CUDA[soname]]  # where there is no driver
 
 
 def files() -> dict[str, bytes]:

@@ -68,7 +68,9 @@ def up(group: str, platforms: list[Platform]) -> list[Host]:
     wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
-    hosts = [start(group, platform, wanted[platform["name"]]) for platform in platforms]
+    # By address: podman's name server is away for moments whenever containers of another group come or go.
+    known = [f"{repository}:{address_of(repository)}"] if repository else []
+    hosts = [start(group, platform, wanted[platform["name"]], known) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
         if platform.get("site_ca"):
@@ -110,18 +112,24 @@ def down(group: str) -> None:
         podman("rm", "--force", "--volumes", "--time", "0", *containers)
 
 
-def start(group: str, platform: Platform, image: str) -> Host:
-    """Start one host."""
+def address_of(container: str) -> str:
+    """Return a container's address in the hosts' network."""
+    found = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
+    return str(found)
+
+
+def start(group: str, platform: Platform, image: str, known: list[str]) -> Host:
+    """Start one host, to which the `known` names (name:address) are told."""
     container = f"{group}-{platform['name']}"
     podman(
         *(*START, "--detach"),
         *("--name", container, "--hostname", platform["name"]),
         *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
+        *(argument for name in known for argument in ("--add-host", name)),
         image,
     )
-    address = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
-    return Host(platform["name"], container, address, platform.get("user", "root"))
+    return Host(platform["name"], container, address_of(container), platform.get("user", "root"))
 
 
 def wait_for_ssh(host: Host) -> None:

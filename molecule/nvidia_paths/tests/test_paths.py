@@ -102,6 +102,11 @@ def test_tensorflow_has_the_planned_cuda(installed: Run, root: Login, alice: Log
         assert path.rpartition("/")[0] == (SYSTEM if "cudnn" in path else place)
 
 
+def test_what_does_that_is_compiled_already(installed: Run, alice: Login) -> None:
+    found = alice.check_output("ls /opt/tensorflow/lib/python3*/site-packages/__pycache__/_tensorwright_cuda.*")
+    assert found.endswith(".pyc")
+
+
 def test_xla_is_led_to_the_planned_cuda(installed: Run, alice: Login) -> None:
     script = "import os, shutil, tensorflow; print(os.environ['XLA_FLAGS'], shutil.which('ptxas'))"
     shown = alice.check_output("/opt/tensorflow/bin/python -c %s", script).splitlines()[-1]

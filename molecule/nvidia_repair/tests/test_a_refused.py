@@ -22,6 +22,14 @@ def laid_out(root: Login, request: pytest.FixtureRequest) -> Iterator[None]:
     root.check_output("rm -rf %s /usr/local/cuda /usr/local/cuda-12.3", path)
 
 
+def test_a_rehearsal_shows_the_packages_and_changes_nothing(root: Login, play: Callable[..., Run]) -> None:
+    before = root.check_output("dpkg-query --show; ls /etc/apt/*")
+    shown = play("playbooks/nvidia.yml", "--check").succeeded().output
+    for package in ("libcudnn8=8.9.7.29-1+cuda12.2", "cuda-command-line-tools-12-3", "nvidia-driver-580-server-open"):
+        assert package in shown
+    assert root.check_output("dpkg-query --show; ls /etc/apt/*") == before
+
+
 @pytest.mark.parametrize(
     ("laid_out", "tags", "words"),
     [
@@ -30,8 +38,8 @@ def laid_out(root: Login, request: pytest.FixtureRequest) -> Iterator[None]:
             "nvidia_repo",
             ["/etc/apt/preferences.d/site forbids all packages"],
         ),
-        ((UNINSTALLER, ""), "nvidia_repo,cuda", ["run file", UNINSTALLER]),
-        (("/usr/local/cuda/version.txt", ""), "nvidia_repo,cuda", ["/usr/local/cuda is a directory", "moved"]),
+        ((UNINSTALLER, ""), "all", ["run file", UNINSTALLER]),
+        (("/usr/local/cuda/version.txt", ""), "all", ["/usr/local/cuda is a directory", "moved"]),
     ],
     ids=["a pin that forbids the repository", "the same CUDA from a run file", "a directory in the place of the link"],
     indirect=["laid_out"],
@@ -45,7 +53,9 @@ def test_refused_with_its_reason(
     told = [line for line in refused.output.splitlines() if all(word in line for word in [machine.name, *words])]
     assert told, refused.output
     assert "Traceback" not in refused.output
-    assert not root.package("libcublas-12-3").is_installed
+    # Neither the driver nor anything else has been touched by then.
+    assert refused.changed() == {machine.name: 0}
+    assert not root.run("dpkg-query --show 'nvidia-driver-*' 2>/dev/null | grep -q .").succeeded
 
 
 def test_a_key_that_is_not_the_expected_one(play: Callable[..., Run], root: Login) -> None:

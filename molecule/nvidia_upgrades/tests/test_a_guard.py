@@ -18,7 +18,6 @@ DRIVERS = "dpkg-query --show 'nvidia-*' 'libnvidia-*' | sort; apt-mark showhold;
 def rebooted(machine: Host, play: Callable[..., Run]) -> None:
     """The host after the reboot that a new driver needs."""
     inside(machine, gpu_host.load_driver("580.95.05"))
-    play("playbooks/nvidia.yml").succeeded()
     play("playbooks/nvidia.yml", tensorwright_trust_receipts=False).succeeded()
 
 
@@ -66,8 +65,23 @@ def test_waiting_for_the_process_to_end(machine: Host, root: Login, play: Callab
     assert installed
     assert all("-550" in name for name in installed), installed
     assert {name for name in root.check_output("apt-mark showhold").split() if "nvidia" in name} == installed
+
+
+def test_until_the_reboot_what_runs_is_told_to_be_another(root: Login, play: Callable[..., Run]) -> None:
+    told = play("playbooks/validate.yml", tensorflow_driver_branch="550")
+    assert told.status != 0
+    assert "the driver in use, 580.95.05, is not the installed one, 550.163.01" in told.output
+
+
+def test_nobody_is_rebooted_away_either(machine: Host, root: Login, busy: str, play: Callable[..., Run]) -> None:
+    """The reboot that an earlier run left undone is made up for, under the same guard."""
+    started = root.check_output("stat -c %Y /proc/1")
+    refused = play("playbooks/nvidia.yml", tensorflow_driver_branch="550", nvidia_driver_reboot=True)
+    assert refused.status != 0
+    sentence = next(line for line in refused.output.splitlines() if f"process {busy}" in line)
+    assert "the host would be rebooted" in sentence
+    assert root.check_output("stat -c %Y /proc/1") == started
     inside(machine, gpu_host.load_driver("550.163.01"))
-    play("playbooks/nvidia.yml", tensorflow_driver_branch="550").succeeded()
 
 
 def test_a_driver_of_ours_that_will_do_stays(root: Login, play: Callable[..., Run]) -> None:
@@ -83,4 +97,3 @@ def test_the_branch_is_upgraded_despite_processes(machine: Host, root: Login, pl
     assert not root.package("nvidia-driver-550-server-open").is_installed
     inside(machine, gpu_host.load_driver("580.95.05"))
     play("playbooks/nvidia.yml").succeeded()
-    play("playbooks/nvidia.yml").changed_nothing()

@@ -61,6 +61,8 @@ NEEDS = {
 }
 ERA_9_NEEDS = {"cuda-command-line-tools": ("cuda-cudart",), "cuda-cusolver": ("cuda-cublas",)}
 DRIVERS = {"first": {"550": "550.163.01", "580": "580.95.05"}, "second": {"550": "550.163.01", "580": "580.105.08"}}
+# The last branch that the repository of an old distribution got.
+LAST_DRIVERS = {"ubuntu1604": {"465": "465.19.01"}}
 SMI = """#!/bin/sh
 # Prints the canned host that a test has laid out.
 case "$*" in
@@ -214,7 +216,7 @@ def nvidia(distribution: str, moment: str) -> Iterator[Deb]:
         for deb in (*toolkit(version, moment), *libraries(version, moment)):
             found[deb.name, deb.version] = deb
     yield from found.values()
-    for branch, version in DRIVERS[moment].items():
+    for branch, version in LAST_DRIVERS.get(distribution, DRIVERS[moment]).items():
         maintainer = "NVIDIA CORPORATION <nvidia@nvidia.com>"
         yield from driver(branch, version, "", "1", maintainer)
         for name, needed in ((f"cuda-drivers-{branch}", ""), (f"nvidia-open-{branch}", "-open")):

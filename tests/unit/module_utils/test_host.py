@@ -47,18 +47,6 @@ def test_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.glibc() is None
 
 
-@pytest.mark.parametrize(("content", "expected"), [(b"\x06\0\0\0\x01", True), (b"\x06\0\0\0\0", False), (None, None)])
-def test_secure_boot(tmp_path: Path, content: bytes | None, expected: bool | None) -> None:
-    (tmp_path / "efivars").mkdir()
-    if content is not None:
-        (tmp_path / "efivars" / host.SECURE_BOOT).write_bytes(content)
-    assert host.secure_boot(str(tmp_path)) is expected
-
-
-def test_no_secure_boot_without_efi(tmp_path: Path) -> None:
-    assert host.secure_boot(str(tmp_path / "efi")) is False
-
-
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
@@ -99,10 +87,13 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
-        "driver", "secure_boot", "apt_bindings", "free_mb", "become", "user", "path", "environment", "receipts",
+        "driver", "cuda", "secure_boot", "secure_boot_key", "apt_bindings", "free_mb", "become", "user", "path", "environment",
+        "receipts",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
-    assert set(facts["driver"]) == {"installed", "loaded"}
+    assert set(facts["driver"]) == {"installed", "loaded", "fabric_manager"}
+    assert set(facts["cuda"]) == {"directory", "uninstallers"}
+    assert set(facts["secure_boot_key"]) == {"file", "enrolled"}
     assert set(facts["user"]) == {"name", "uid", "home"}
     assert json.loads(json.dumps(facts)) == facts
 
@@ -117,4 +108,4 @@ def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(nvidia, "describe", lambda _gpus, _proc: pytest.fail("asked a driver that does not run"))
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert facts["gpus"] == [{"pci_id": "10de:20b2", "name": None, "compute_capability": None, "memory_mb": None}]
-    assert facts["driver"] == {"installed": "550.54.15", "loaded": None}
+    assert facts["driver"] == {"installed": "550.54.15", "loaded": None, "fabric_manager": None}

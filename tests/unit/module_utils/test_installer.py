@@ -299,7 +299,13 @@ def test_an_interrupt_ends_the_installer(runner: Installer) -> None:
     main, before = threading.main_thread().ident, set(children(os.getpid()))
     assert main is not None
     started = time.monotonic()
-    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+
+    def interrupt() -> None:
+        wait_until(lambda: any(map(is_sleeping, set(children(os.getpid())) - before)))
+        time.sleep(0.3)  # for Popen to return
+        signal.pthread_kill(main, signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         runner.run(["sleep", "60"])
     assert time.monotonic() - started < 10

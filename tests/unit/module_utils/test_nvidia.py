@@ -107,3 +107,32 @@ def test_a_hanging_nvidia_smi_costs_its_time_out_only(tmp_path: Path, monkeypatc
     gpus = [gpu("0000:3b:00.0")]
     nvidia.describe(gpus, str(tmp_path), seconds=0.2)
     assert gpus[0]["name"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "expected"),
+    [
+        ("nvidia-fabricmanager-580", "580.95.05-0ubuntu0.1", "580.95.05"),
+        ("nvidia-fabricmanager", "1:595.71.05-1ubuntu1", "595.71.05"),
+        ("nvidia-fabricmanager-dev-580", "580.95.05-1", None),
+    ],
+)
+def test_fabric_manager(tmp_path: Path, name: str, version: str, expected: str | None) -> None:
+    status = f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+    (tmp_path / "status").write_text(status)
+    assert nvidia.fabric_manager(str(tmp_path / "status")) == expected
+
+
+def test_a_cuda_that_was_put_there_by_hand(tmp_path: Path) -> None:
+    assert nvidia.by_hand(str(tmp_path)) == {"directory": False, "uninstallers": []}
+    (tmp_path / "cuda-12.3" / "bin").mkdir(parents=True)
+    (tmp_path / "cuda").symlink_to("cuda-12.3")
+    assert nvidia.by_hand(str(tmp_path)) == {"directory": False, "uninstallers": []}
+    (tmp_path / "cuda-12.3" / "bin" / "cuda-uninstaller").touch()
+    (tmp_path / "cuda-9.0" / "bin").mkdir(parents=True)
+    (tmp_path / "cuda-9.0" / "bin" / "uninstall_cuda_9.0.pl").touch()
+    (tmp_path / "cuda").unlink()
+    (tmp_path / "cuda").mkdir()
+    found = nvidia.by_hand(str(tmp_path))
+    assert found["directory"] is True
+    assert [Path(path).name for path in found["uninstallers"]] == ["cuda-uninstaller", "uninstall_cuda_9.0.pl"]

@@ -52,6 +52,25 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, packa
     return package_set.read(str(tmp_path / "status"))
 
 
+def test_what_needs_the_very_version_of_a_package_moves_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "host", "6", "1", "x86_64")))
+    paragraph = (
+        "Package: {}\nStatus: hold ok installed\nArchitecture: amd64\nVersion: {}\nDepends: libc6, libcudnn7 ({} {})\n"
+    )
+    own = ("libcudnn7-dev", "7.1.4.18-1+cuda9.0", "=", "7.1.4.18-1+cuda9.0")
+    newer = ("libcudnn7-doc", "7.1.4.18-1+cuda9.0", ">=", "7.1.4.18-1+cuda9.0")
+    foreign = ("caffe", "7.1.4.18-1+cuda9.0", "=", "7.1.4.18-1+cuda9.0")
+    text = "\n".join(paragraph.format(*one) for one in (own, newer, foreign))
+    (tmp_path / "status").write_text(text)
+    packages = package_set.read(str(tmp_path / "status"))
+    down = "libcudnn7=7.0.5.15-1+cuda9.0"
+    assert package_set.followers([down], packages) == ["libcudnn7-dev=7.0.5.15-1+cuda9.0"]
+    assert package_set.followers([down, "libcudnn7-dev=7.1.4.18-1+cuda9.0"], packages) == []
+    assert package_set.followers(["libcudnn7=7.1.4.18-1+cuda9.0", "libnccl2"], packages) == []
+
+
 def test_the_closure_is_what_is_installed_of_nvidia(packages: dict[str, package_set.Package]) -> None:
     assert package_set.closure(["cuda-command-line-tools-12-3"], packages) == {
         "cuda-command-line-tools-12-3",
@@ -112,17 +131,59 @@ def test_a_companion_gets_the_version_of_its_leader(monkeypatch: pytest.MonkeyPa
         package_set.companions(wanted, [], {})
 
 
+def test_a_companion_gets_a_given_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_set, "versions", lambda _name: ["580.105.08-1", "580.95.05-0ubuntu2"])
+    wanted = {"nvidia-fabricmanager-580": "580.95.05"}
+    assert package_set.companions(wanted, [], {}) == ["nvidia-fabricmanager-580=580.95.05-0ubuntu2"]
+    assert package_set.companions(wanted, [], {"nvidia-fabricmanager-580": "580.95.05-1"}) == []
+    with pytest.raises(PackagesError, match=r"has nvidia-fabricmanager-580 in the version 580\.1$"):
+        package_set.companions({"nvidia-fabricmanager-580": "580.1"}, [], {})
+
+
+def test_a_list_that_could_not_be_fetched_is_named() -> None:
+    output = "W: Failed to fetch http://m/InRelease  Temporary failure resolving 'm'\nW: Some index files failed to download.\n"
+    assert package_set.unfetched(output) == "http://m/InRelease could not be fetched: Temporary failure resolving 'm'"
+    assert package_set.unfetched("Reading package lists...\n") == ""
+
+
 @pytest.mark.parametrize(
     ("output", "told"),
     [
         ("E: Version '9' for 'libcudnn8' was not found\n", "no repository of this host has libcudnn8 in the version 9"),
-        ("E: Unable to locate package libx\n", "apt says: Unable to locate package libx"),
+        ("E: Unable to locate package libx\n", "no repository of this host has libx"),
         (
             "Unmet dependencies:\n a : Depends: b (>= 2) but it is not installable\nE: Unable to correct problems.\n",
             "apt says: a : Depends: b (>= 2) but it is not installable",
         ),
-        ("E: Could not get lock\n", "apt says: Could not get lock"),
-        ("", "apt ended without a word of why: no output"),
+        (
+            "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 47 (unattended-upgr)\nE: Unable to acquire\n",
+            "unattended-upgr (process 47) keeps apt's lock; run again when it has ended",
+        ),
+        ("E: Could not get lock /x\n", "another program keeps apt's lock; run again when it has ended"),
+        (
+            (
+                "dpkg: error processing archive /a/libx_1.deb (--unpack):\n cannot write (No space left on device)\n"
+                "E: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+            ),
+            "the disk is full; free space and run again, which finishes what was begun",
+        ),
+        (
+            (
+                "dpkg: error processing package libx (--configure):\n libx post-installation script subprocess returned "
+                "error exit status 1\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+            ),
+            "dpkg could not install libx: libx post-installation script subprocess returned error exit status 1",
+        ),
+        (
+            "Err:1 http://m.example.org/ libx 1\n  Temporary failure resolving 'm.example.org'\nE: Failed to fetch http://m.example.org/x\n",
+            (
+                "the name m.example.org cannot be resolved on this host; check its DNS, or name a mirror in the host's sources or "
+                "nvidia_repo_url"
+            ),
+        ),
+        ("E: Something else went wrong.\n", "apt says: Something else went wrong"),
+        ("Preparing to unpack\n", "apt was ended before it could say why, after: Preparing to unpack; run again"),
+        ("", "apt was ended before it could say why; run again"),
     ],
 )
 def test_apt_s_failure_in_a_sentence(output: str, told: str, tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ def test_libraries_that_do_not_load_are_faults() -> None:
         "the CUDA library libcudnn.so.9 does not load: /usr/lib/x/libcudnn.so.9: file too short; "
         "reinstall the package that it belongs to, which `dpkg -S /usr/lib/x/libcudnn.so.9` names"
     )
+    undriven = {**CUDA, "failed": {"/x/libcudnn_engines.so.9": "libcuda.so.1: cannot open shared object file"}}
+    assert session.faults({**FOUND, "cuda": undriven}, "2.21.0") == []
+    (fault,) = session.faults({**FOUND, "cuda": {**undriven, "driver": True}}, "2.21.0")
+    assert fault.endswith("that one belongs to the driver: playbooks/nvidia.yml installs the planned one")
     astray = {**CUDA, "elsewhere": {"libcudart.so.12": "/opt/cuda-12.8/lib64/libcudart.so.12.8.57"}}
     (fault,) = session.faults({**FOUND, "cuda": astray}, "2.21.0")
     assert fault.startswith(

@@ -41,6 +41,13 @@ def test_it_sees_the_environments_packages_and_has_a_place_for_its_own(site: Sit
     assert ask(python, "import numpy; print(numpy.__version__)") == "mine"
 
 
+def test_what_the_environments_packages_do_at_start_is_done_there_too(site: Site, mine: Path) -> None:
+    """TensorFlow up to 2.15 imports distutils, which setuptools provides in this way where Python has none."""
+    (place,) = site.release(site.current).glob("lib/*/site-packages")
+    (place / "distutils-precedence.pth").write_text("import sys; sys.shim = 'there'\n")
+    assert ask(mine / "bin" / "python", "import sys; print(sys.shim, sys.prefix)") == f"there {mine}"
+
+
 def test_its_pip_is_the_environments_run_by_its_own_python(mine: Path) -> None:
     for name in ("pip", "pip3"):
         assert subprocess.check_output([mine / "bin" / name, "list"], text=True) == "stand-in pip list\n"

@@ -261,6 +261,19 @@ def cudnn_packages(_: Raw, ours: Tables) -> Iterator[str]:
     yield from equal("2.22.cudnn_apt", ours.series["2.22"].cudnn_apt, ())
 
 
+# What public scripts and logs were seen to install from NVIDIA's repositories, for builds that load NCCL from beside themselves.
+NCCL_BESIDE = {
+    "2.21": ("libnccl2=2.27.7-1+cuda12.9",),
+    "2.20": ("libnccl2=2.25.1-1+cuda12.8",),
+    "2.19": ("libnccl2=2.23.4-1+cuda12.6",),
+    "2.18": ("libnccl2=2.23.4-1+cuda12.6",),
+    "2.17": ("libnccl2=2.19.3-1+cuda12.3",),
+    "2.16": ("libnccl2=2.19.3-1+cuda12.3",),
+    "2.15": ("libnccl2=2.19.3-1+cuda12.2",),
+    "2.14": ("libnccl2=2.16.5-1+cuda11.8",),
+}
+
+
 def nccl(_: Raw, ours: Tables) -> Iterator[str]:
     """In the wheel but for 1.10 to 1.12, which want the system's, and from 2.14 on in the extra."""
     for name, said in frozen("sources")["nccl"].items():
@@ -272,7 +285,13 @@ def nccl(_: Raw, ours: Tables) -> Iterator[str]:
         place = "apt" if "not bundled" in said.lower() else "and_cuda" if "and-cuda" in said else "wheel"
         yield from equal(f"{name}.nccl.from", found.source, place)
         apt = tuple(word for word in frozen("sources")["image_packages"].get(name, "").split() if "libnccl2" in word)
-        yield from equal(f"{name}.nccl.apt", found.apt, apt)
+        yield from equal(f"{name}.nccl.apt", found.apt, NCCL_BESIDE.get(name, ()) if place == "and_cuda" else apt)
+        for package in found.apt:
+            number, toolkit = package.partition("=")[2].split("-1+cuda")
+            if not versions.at_least(number, found.version) or versions.major(toolkit) != versions.major(
+                ours.series[name].cuda
+            ):
+                yield f"{name}.nccl.apt {package} is older than NCCL {found.version}, or made for another CUDA"
         for pins in {row.cuda_pins for row in ours.releases.values() if row.series == name and row.cuda_pins}:
             pinned = next(pin for pin in ours.cuda_wheels[pins] if pin.startswith("nvidia-nccl"))
             yield from equal(f"{name}.nccl of the extra", re.split("==|>=", pinned)[-1], found.version)
@@ -446,10 +465,19 @@ def repositories(_: Raw, ours: Tables) -> Iterator[str]:
         yield from equal(f"repositories.{name}.architectures", row.architectures, tuple(said["arch"].split()))
         yield from equal(f"repositories.{name}.key", row.key, said["key"].lower() or "3bf863cc")
         yield from equal(f"repositories.{name}.also", row.also, ())
+        yield from equal(f"repositories.{name}.drivers", row.drivers, _shipped_drivers(row.cuda, ours))
     for recipe in sources["image_recipes"]:
         cuda, name = recipe.split()
         if not versions.within(cuda, ours.repositories[name].cuda):
             yield f"repositories.{name} lacks CUDA {cuda}, which an image recipe installs from it"
+
+
+def _shipped_drivers(cuda: str, ours: Tables) -> str:
+    """The driver branches that a repository must have: from its oldest CUDA's to its newest's, if it no longer grows."""
+    inside = versions.ascending(version for version in ours.cuda if versions.within(version, cuda))
+    known = [shipped.split(".")[0] for version in inside if (shipped := ours.cuda[version].shipped_driver)]
+    low = known[0] if known else "595"  # of the newest CUDA whose driver is known, where the oldest one's is not
+    return f">={low}" + (f",<{int(known[-1]) + 1}" if "<" in cuda else "")
 
 
 def cuda_packages(_: Raw, ours: Tables) -> Iterator[str]:
@@ -477,11 +505,11 @@ def driver_branches(_: Raw, ours: Tables) -> Iterator[str]:
     sources = frozen("sources")
     archive = sources["ubuntu_archive"]
     kinds = {"LTSB": "long", "PB": "production", "NFB": "feature"}
-    named = {"550": "production", "590": "feature", "470": "legacy"}
-    last = {"470": "3.0", **dict.fromkeys(("535", "550", "570", "580"), "5.0")}
+    named = {"550": "production", "590": "feature", "470": "legacy", "465": "legacy"}
+    last = {"465": "3.0", "470": "3.0", **dict.fromkeys(("535", "550", "570", "580"), "5.0")}
     # The newest capability of the CUDA that came with a branch.
-    newest = {"470": "11.4", "535": "12.2", "550": "12.4", "570": "12.8"}
-    yield from equal("drivers", set(ours.drivers), {"470", "535", "550", "570", "580", "590", "595", "610"})
+    newest = {"465": "11.3", "470": "11.4", "535": "12.2", "550": "12.4", "570": "12.8"}
+    yield from equal("drivers", set(ours.drivers), {"465", "470", "535", "550", "570", "580", "590", "595", "610"})
     for name, row in ours.drivers.items():
         said = sources["branch_lifecycle"].get(name, "").split()
         yield from equal(f"drivers.{name}.kind", row.kind, kinds[said[0]] if said else named[name])
@@ -509,18 +537,30 @@ def driver_branches(_: Raw, ours: Tables) -> Iterator[str]:
     yield from equal("driver_packages", _driver_packages(ours), DRIVER_PACKAGES)
 
 
-def _driver_packages(ours: Tables) -> list[tuple[str, str, str, str]]:
+def _driver_packages(ours: Tables) -> list[tuple[str, ...]]:
     return [
-        (source, row.branches, " ".join(row.open), " ".join(row.closed))
+        (source, row.branches, " ".join(row.open), " ".join(row.closed), row.fabric_manager)
         for source, rows in ours.driver_packages.items()
         for row in rows
     ]
 
 
 DRIVER_PACKAGES = [
-    ("ubuntu", "", "nvidia-driver-BF-open nvidia-utils-BF", "nvidia-driver-BF nvidia-utils-BF"),
-    ("repository", "<590", "nvidia-open-B", "cuda-drivers-B"),
-    ("repository", ">=590", "nvidia-driver-pinning-B nvidia-open", "nvidia-driver-pinning-B cuda-drivers"),
+    (
+        "ubuntu",
+        "",
+        "nvidia-driver-BF-open nvidia-utils-BF",
+        "nvidia-driver-BF nvidia-utils-BF",
+        "nvidia-fabricmanager-B",
+    ),
+    ("repository", "<590", "nvidia-open-B", "cuda-drivers-B", "nvidia-fabricmanager-B"),
+    (
+        "repository",
+        ">=590",
+        "nvidia-driver-pinning-B nvidia-open",
+        "nvidia-driver-pinning-B cuda-drivers",
+        "nvidia-fabricmanager",
+    ),
 ]
 
 

@@ -21,7 +21,16 @@ HOST: dict[str, Any] = {
     "become": True,
 }
 LOADED = {"driver": {"installed": "580.95.05", "loaded": "580.95.05"}}
-OURS = {"receipts": [{"role": "nvidia_driver", "inputs": "x", "drift": [], "footprint": {}}]}
+OURS = {
+    "receipts": [
+        {
+            "role": "nvidia_driver",
+            "inputs": "x",
+            "drift": [],
+            "footprint": {"packages": {"nvidia-driver-580-server-open": "1"}},
+        }
+    ]
+}
 
 
 def plan(facts: dict[str, Any] | None = None, **asked: Any) -> Plan:
@@ -77,3 +86,10 @@ def test_each_role_s_receipt_counts_what_the_role_reads() -> None:
     for role in request.NVIDIA_ROLES:
         same = receipts.inputs({**one}, role, {}) == receipts.inputs({**other}, role, {})
         assert same is (role in ("nvidia_repo", "nvidia_driver", "nccl", "tensorrt")), role
+
+
+def test_a_variable_of_one_run_alone_does_not_count() -> None:
+    made = plan()
+    usual = receipts.inputs({**made}, "nvidia_driver", {})
+    assert receipts.inputs({**made}, "nvidia_driver", {"nvidia_driver_reboot": True, "nvidia_driver_wait": 60}) == usual
+    assert receipts.inputs({**made}, "nvidia_driver", {"nvidia_driver_persistence": False}) != usual

@@ -29,6 +29,8 @@ from tests.unit.plugin_utils.cases import (
     ubuntu,
 )
 
+# A driver without Fabric Manager that is installed or there, and waits for no reboot.
+ALONE = {"fabric_manager": None, "version": None, "reboot": False}
 # Where the NVIDIA roles are not offered.
 WITHOUT_NVIDIA = frozenset({"python", "tensorflow_pip"})
 
@@ -40,7 +42,7 @@ def test_auto_takes_a_gpu_that_can_be_used() -> None:
     assert plan["cuda"] == {"from": "wheels", "version": "12.5", "packages": [], "libraries": ["libcudart.so.12"]}
     assert plan["cudnn"] == {"version": "9.3", "packages": []}
     assert plan["nccl"] == {"version": "2.27.7", "packages": []}
-    assert plan["driver"] == {"minimum": "525.60.13", "branch": "580", "packages": []}
+    assert plan["driver"] == {"minimum": "525.60.13", "branch": "580", "packages": [], **ALONE}
     assert plan["constraints"] == []
     assert "nvidia_driver" not in plan["roles"]
     assert plan["notes"] == ["The GPU is used: NVIDIA A100-SXM4-80GB."]
@@ -268,6 +270,7 @@ def test_drivers_are_installed_once_that_is_built() -> None:
         "minimum": "525.60.13",
         "branch": "580",
         "packages": ["nvidia-driver-580-server-open", "nvidia-utils-580-server"],
+        **ALONE,
     }
     assert plan["roles"][0] == "nvidia_driver"
     plan = planned(asked, ubuntu("22.04", gpus=[P100]), implemented=ALL_ROLES)
@@ -294,13 +297,6 @@ def test_a_good_driver_is_left_alone_unless_another_branch_is_asked_for() -> Non
     plan = planned({"device": "gpu", "driver_branch": "580"}, host, implemented=ALL_ROLES)
     assert plan["driver"]["branch"] == "580"
     assert plan["driver"]["packages"] != []
-
-
-def test_secure_boot_is_noted_where_a_driver_is_installed() -> None:
-    note = "Secure Boot is on: the driver's modules have to be signed with a key that it trusts."
-    host = ubuntu("22.04", gpus=[A100], secure_boot=True)
-    assert note in planned({"device": "gpu"}, host, implemented=ALL_ROLES)["notes"]
-    assert note not in planned({"device": "gpu"}, {**host, "driver": GOOD}, implemented=ALL_ROLES)["notes"]
 
 
 @pytest.mark.parametrize(
@@ -358,7 +354,7 @@ def test_secure_boot_is_noted_where_a_driver_is_installed() -> None:
         (
             {"version": "2.14"},
             debian("12", gpus=[K80], pythons=pythons("3.10")),
-            "tensorflow_device is 'gpu', but no driver branch that would do (470) can be had on Debian 12; accepted: cpu.",
+            "tensorflow_device is 'gpu', but no driver branch that would do (470, 465) can be had on Debian 12; accepted: cpu.",
         ),
     ],
 )
@@ -369,8 +365,8 @@ def test_a_driver_that_cannot_be_had(request_: Request, host: Facts, sentence_: 
 def test_an_unknown_branch() -> None:
     assert refusals({"driver_branch": "581"}, debian()) == [
         (
-            "tensorflow_driver_branch is '581', which is not a known driver branch; accepted: auto, or a driver branch: 470, 535, "
-            "550, 570, 580, 590, 595, 610 (the nearest is 580)."
+            "tensorflow_driver_branch is '581', which is not a known driver branch; accepted: auto, or a driver branch: 465, 470, "
+            "535, 550, 570, 580, 590, 595, 610 (the nearest is 580)."
         )
     ]
 
@@ -390,7 +386,7 @@ def test_cuda_from_apt_once_that_is_built() -> None:
     ]
     assert plan["cudnn"] == {"version": "7.2", "packages": ["libcudnn7=7.2.1.38-1+cuda9.0"]}
     assert plan["nccl"] == {"version": "2.2.13", "packages": ["libnccl2=2.2.13-1+cuda9.0"]}
-    assert plan["tensorrt"] == {"version": "4.1.2", "packages": ["libnvinfer4=4.1.2-1+cuda9.0"]}
+    assert plan["tensorrt"] == {"version": "4.1.2", "packages": ["libnvinfer4=4.1.2-1+cuda9.0"], "archive": None}
     assert plan["repository"]["distro"] == "ubuntu1604"
     assert plan["roles"] == ["nvidia_repo", "cuda", "cudnn", "nccl", "tensorrt", "tensorflow_pip"]
 
@@ -429,11 +425,11 @@ def test_tensorrt() -> None:
     host = debian(gpus=[A100], driver=GOOD)
     plan = planned({"tensorrt": "auto"}, host)
     assert "TensorRT is left out: TensorFlow 2.21.0 is built without TensorRT." in plan["notes"]
-    assert plan["tensorrt"] == {"version": None, "packages": []}
+    assert plan["tensorrt"] == {"version": None, "packages": [], "archive": None}
     with_wheels = ubuntu("22.04", gpus=[A100], driver=GOOD)
     inside = planned({"tensorrt": True, "device": "gpu"}, with_wheels, implemented=WITHOUT_NVIDIA)
     assert inside["tensorflow"]["version"] == "2.14.1"
-    assert inside["tensorrt"] == {"version": "8.5.3", "packages": []}
+    assert inside["tensorrt"] == {"version": "8.5.3", "packages": [], "archive": None}
     plan = planned({"tensorrt": True, "version": "2.17"}, host, implemented=ALL_ROLES)
     assert plan["tensorrt"]["packages"] == ["libnvinfer8=8.6.1.6-1+cuda12.0", "libnvinfer-plugin8=8.6.1.6-1+cuda12.0"]
     assert planned({"tensorrt": "auto"}, debian())["tensorrt"]["version"] is None
@@ -444,7 +440,7 @@ def test_tensorrt() -> None:
     ) == [
         (
             "tensorflow_tensorrt is true, but TensorRT 3.0.4, which TensorFlow 1.8.0 needs, is in no repository; accepted: false, "
-            "auto, or tensorflow_version: 2.17.1, the newest with it."
+            "auto, or tensorrt_archive_file with the archive that NVIDIA offers."
         )
     ]
 

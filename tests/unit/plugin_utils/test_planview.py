@@ -37,9 +37,9 @@ def test_a_plan_with_a_gpu() -> None:
     plan = resolve(asked, ubuntu("16.04", gpus=[V100, V100]), implemented=ALL_ROLES)
     text = view([["gpu01", plan]])
     assert "  libraries   CUDA 9.0, cuDNN 7.2, NCCL 2.2.13, TensorRT 4.1.2, from apt\n" in text
-    assert "  driver      384.81 or newer is needed, branch 580 is installed\n" in text
+    assert "  driver      384.81 or newer is needed, branch 465 is installed\n" in text
     assert (
-        "libcudnn7=7.2.1.38-1+cuda9.0, libnccl2=2.2.13-1+cuda9.0, libnvinfer4=4.1.2-1+cuda9.0, cuda-drivers-580\n"
+        "libcudnn7=7.2.1.38-1+cuda9.0, libnccl2=2.2.13-1+cuda9.0, libnvinfer4=4.1.2-1+cuda9.0, cuda-drivers-465\n"
         in text
     )
     assert "  repository  ubuntu1604/x86_64, key EB693B3035CD5710E231E123A4B469963BF863CC\n" in text

@@ -72,3 +72,10 @@ def test_what_does_not_fit_is_refused(name: str, value: Any, message: str, accep
 def test_the_roles_own_specs_are_read() -> None:
     assert specs.options()["tensorflow_pip_retries"]["type"] == "int"
     assert "tensorflow_version" not in specs.options()
+
+
+def test_a_near_miss_of_an_nvidia_variable_is_told_and_a_stranger_is_not() -> None:
+    (problem,) = specs.problems({"nvidia_driver_rebot": True})
+    assert problem["accepted"] == "nvidia_driver_reboot"
+    strangers = {"nvidia_driver_package_state": "present", "cuda_home": "/opt/cuda", "nccl_debug": "INFO"}
+    assert specs.problems(strangers) == []
