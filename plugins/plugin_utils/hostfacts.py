@@ -59,6 +59,9 @@ class Host:
     home: str | None
     sealed: Mapping[str, object]
     managed: frozenset[str]  # the roles that have a receipt here
+    docker_root: str
+    docker_free_mb: int | None
+    docker_images: frozenset[str]  # those that are kept here, by name and tag
 
     @property
     def shared(self) -> bool:
@@ -148,6 +151,8 @@ def read(facts: Mapping[str, object]) -> Host:
     driver = facts.get("driver")
     drivers = driver if isinstance(driver, Mapping) else {}
     secure_boot = facts.get("secure_boot")
+    given = facts.get("docker")
+    docker = given if isinstance(given, Mapping) else {}
     return Host(
         distribution=_text(facts.get("distribution")),
         release=_version(facts.get("release")),
@@ -165,4 +170,9 @@ def read(facts: Mapping[str, object]) -> Host:
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
+        docker_root=_text(docker.get("data_root")) or "/var/lib/docker",
+        docker_free_mb=_number(docker.get("free_mb")),
+        docker_images=frozenset(
+            name for row in _mappings(docker.get("images")) if (name := _text(row.get("reference")))
+        ),
     )
