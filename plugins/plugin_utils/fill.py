@@ -35,6 +35,8 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     roles = list(METHODS[asked.method]) if asked.method else []
     if tried.gpu:
         _fill_gpu(plan, tried, context)
+        if asked.method == "docker":
+            roles.insert(roles.index("docker") + 1, "nvidia_docker")
         roles = [*tried.gpu.roles, *roles]
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":

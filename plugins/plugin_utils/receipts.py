@@ -24,6 +24,7 @@ PLAN_KEYS = {
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages",),
+    "docker": (),
 }
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
 

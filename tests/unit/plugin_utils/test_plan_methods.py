@@ -45,7 +45,7 @@ def test_docker_once_it_is_built() -> None:
     plan = planned({"method": "docker", "device": "gpu"}, gpus, implemented=ALL_ROLES)
     assert plan["image"]["tag"] == "2.17.1-gpu"
     assert plan["cuda"]["from"] == "image"
-    assert plan["roles"] == ["nvidia_docker", "docker", "tensorflow_docker"]
+    assert plan["roles"] == ["docker", "nvidia_docker", "tensorflow_docker"]
     assert (
         planned({"method": "docker", "version": "1.12.0"}, debian(), implemented=ALL_ROLES)["image"]["tag"]
         == "1.12.0-py3"
