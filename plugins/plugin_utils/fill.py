@@ -36,7 +36,9 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     roles = list(METHODS[asked.method]) if asked.method else []
     if tried.gpu:
         _fill_gpu(plan, tried, context)
-        roles = [*tried.gpu.roles, *(role for role in roles if role not in tried.gpu.roles)]
+        if asked.method == "docker":
+            roles.insert(roles.index("docker") + 1, "nvidia_docker")
+        roles = [*tried.gpu.roles, *roles]
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":
         plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"

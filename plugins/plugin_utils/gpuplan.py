@@ -187,5 +187,3 @@ def _finish(planned: GpuPlan, host: Host, cuda_version: str, tables: Tables) -> 
         if host.secure_boot:
             planned.notes.append("Secure Boot is on: the driver's modules have to be signed with a key that it trusts.")
     planned.roles.extend(role for role, packages in apt.items() if packages)
-    if planned.source == "image":
-        planned.roles.extend(("docker", "nvidia_docker"))

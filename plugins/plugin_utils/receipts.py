@@ -24,6 +24,7 @@ PLAN_KEYS = {
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages",),
+    "docker": (),
     "tensorflow_docker": ("tensorflow", "device", "image"),
 }
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")

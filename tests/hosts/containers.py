@@ -21,6 +21,8 @@ START = [
     # Limits that a machine which is itself a container or a small virtual machine may set.
     *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
 ]
+# An engine in a container: it mounts, it makes devices and networks, and its storage wants a file system that is no overlay.
+DOCKER = ["--privileged", "--volume", "/var/lib/docker"]
 
 
 class Platform(TypedDict, total=False):
@@ -31,6 +33,7 @@ class Platform(TypedDict, total=False):
     user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
+    docker: bool  # can run an engine with containers of its own
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
@@ -118,6 +121,7 @@ def start(group: str, platform: Platform, image: str) -> Host:
         *("--name", container, "--hostname", platform["name"]),
         *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
+        *(DOCKER if platform.get("docker") else []),
         image,
     )
     address = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]

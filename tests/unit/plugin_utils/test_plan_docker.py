@@ -218,8 +218,8 @@ def test_a_driver_too_old_for_the_image_s_cuda() -> None:
 def test_no_image_for_another_architecture() -> None:
     assert refused(debian(architecture="aarch64")) == [
         (
-            "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no image for aarch64; accepted: a host "
-            "with x86_64."
+            "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no image for aarch64; accepted: a "
+            "host with x86_64."
         )
     ]
 
