@@ -40,6 +40,15 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerFacts:
+    engines: Mapping[str, tuple[str, ...]]  # maker → the packages of its engine that are installed
+    settings_error: str | None
+    data_root: str | None
+    free_mb: int | None
+    subids: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What the machine is; None where nobody knows."""
 
@@ -59,6 +68,7 @@ class Host:
     home: str | None
     sealed: Mapping[str, object]
     managed: frozenset[str]  # the roles that have a receipt here
+    docker: DockerFacts | None
 
     @property
     def shared(self) -> bool:
@@ -141,6 +151,24 @@ def _sealed(environment: object) -> Mapping[str, object]:
     return contents if isinstance(contents, Mapping) else {}
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _docker(value: object) -> DockerFacts | None:
+    if not isinstance(value, Mapping):
+        return None
+    engines = value.get("engines")
+    subids = value.get("subids")
+    return DockerFacts(
+        engines={str(maker): _texts(engines[maker]) for maker in engines} if isinstance(engines, Mapping) else {},
+        settings_error=_text(value.get("settings_error")),
+        data_root=_text(value.get("data_root")),
+        free_mb=_number(value.get("free_mb")),
+        subids=frozenset(_texts(subids)) if isinstance(subids, (list, tuple)) else None,
+    )
+
+
 def read(facts: Mapping[str, object]) -> Host:
     """The facts of a host as the resolver asks for them."""
     architecture = _text(facts.get("architecture")) or "x86_64"
@@ -165,4 +193,5 @@ def read(facts: Mapping[str, object]) -> Host:
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
+        docker=_docker(facts.get("docker")),
     )

@@ -17,7 +17,7 @@ _IN_A_PATH = ("virtualenv", "native", "conda", "source")
 
 def troubles(asked: Request, host: Host) -> Iterator[Problem]:
     """What keeps the environment from being at its path, and the run from what the method needs."""
-    if asked.method == "native" and not host.become:
+    if asked.method in ("native", "docker") and not host.become:
         yield problem(
             "method",
             asked.method,
