@@ -45,7 +45,7 @@ ROWS = (
         "no https",
         r"server gave HTTP response to HTTPS client",
         "the registry speaks plain http",
-        "give it a certificate, or name it in docker_insecure_registries",
+        "give it a certificate, or name it among the insecure-registries of docker_settings",
         False,
     ),
     Row(

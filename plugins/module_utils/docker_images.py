@@ -23,8 +23,6 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.files import re
 DIRECTORY = "/var/lib/tensorwright/tensorflow_docker"
 LAUNCHER = "/usr/local/bin/tensorflow-docker"
 KEPT = "tensorwright/kept"  # this name on an image keeps it from those who prune images without a name
-DATA_ROOT = "/var/lib/docker"
-DAEMON_JSON = "/etc/docker/daemon.json"
 CA_IN_BUILD = "/tensorwright-ca.crt"
 
 Record = Dict[str, Any]
@@ -251,26 +249,6 @@ def discard(record: Record, others: Sequence[Record]) -> None:
 
 
 # -- host facts -------------------------------------------------------------------------------------------------------
-
-
-def facts(wanted_root: str = "", directory: str = DIRECTORY, daemon_json: str = DAEMON_JSON) -> Dict[str, Any]:
-    """Where the engine keeps images, the space there, and the images that are kept; without a question to the engine."""
-    try:
-        configured = json.loads(text(daemon_json) or "{}").get("data-root")
-    except (ValueError, AttributeError):
-        configured = None
-    root = wanted_root or (configured if isinstance(configured, str) else "") or DATA_ROOT
-    return {"data_root": root, "free_mb": _free_mb(root), "images": Store(directory).read()}
-
-
-def _free_mb(path: str) -> Optional[int]:
-    while not os.path.exists(path) and path not in ("", "/"):
-        path = os.path.dirname(path)
-    try:
-        space = os.statvfs(path)
-    except OSError:
-        return None
-    return space.f_bavail * space.f_frsize >> 20
 
 
 def lost(images: Mapping[str, str]) -> List[str]:

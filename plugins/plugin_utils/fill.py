@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
 
@@ -49,7 +48,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         plan["constraints"] = _constraints(tried, context)
     plan["space"] = {"needed_mb": place.needed_mb(tried, asked.method, tables)}
     plan["notes"].extend([*_choices(tried, context), *tried.notes])
-    if not (_has_image(plan, host) if asked.method == "docker" else _is_there(plan, host.sealed)):
+    if not _is_there(plan, host.sealed):
         full = place.too_full(asked, host, plan["space"]["needed_mb"])
         plan["problems"].extend([full] if full else [])
 
@@ -195,9 +194,3 @@ def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
         and plan["python"]["version"] in python
         and sealed.get("constraints") == sorted(plan["constraints"])
     )
-
-
-def _has_image(plan: Plan, host: Host) -> bool:
-    """Whether the planned image is on the host, so that no space is needed for another."""
-    planned = plan["image"]
-    return f"{planned['name']}:{planned['tag']}" in host.docker_images

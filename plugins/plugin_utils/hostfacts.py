@@ -40,6 +40,16 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerFacts:
+    engines: Mapping[str, tuple[str, ...]]  # maker → the packages of its engine that are installed
+    settings_error: str | None
+    data_root: str | None
+    free_mb: int | None
+    subids: frozenset[str] | None
+    images: frozenset[str]  # those that are kept here, by name and tag
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What the machine is; None where nobody knows."""
 
@@ -59,9 +69,7 @@ class Host:
     home: str | None
     sealed: Mapping[str, object]
     managed: frozenset[str]  # the roles that have a receipt here
-    docker_root: str
-    docker_free_mb: int | None
-    docker_images: frozenset[str]  # those that are kept here, by name and tag
+    docker: DockerFacts | None
 
     @property
     def shared(self) -> bool:
@@ -144,6 +152,25 @@ def _sealed(environment: object) -> Mapping[str, object]:
     return contents if isinstance(contents, Mapping) else {}
 
 
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, (list, tuple)) else ()
+
+
+def _docker(value: object) -> DockerFacts | None:
+    if not isinstance(value, Mapping):
+        return None
+    engines = value.get("engines")
+    subids = value.get("subids")
+    return DockerFacts(
+        engines={str(maker): _texts(engines[maker]) for maker in engines} if isinstance(engines, Mapping) else {},
+        settings_error=_text(value.get("settings_error")),
+        data_root=_text(value.get("data_root")),
+        free_mb=_number(value.get("free_mb")),
+        subids=frozenset(_texts(subids)) if isinstance(subids, (list, tuple)) else None,
+        images=frozenset(name for row in _mappings(value.get("images")) if (name := _text(row.get("reference")))),
+    )
+
+
 def read(facts: Mapping[str, object]) -> Host:
     """The facts of a host as the resolver asks for them."""
     architecture = _text(facts.get("architecture")) or "x86_64"
@@ -151,8 +178,6 @@ def read(facts: Mapping[str, object]) -> Host:
     driver = facts.get("driver")
     drivers = driver if isinstance(driver, Mapping) else {}
     secure_boot = facts.get("secure_boot")
-    given = facts.get("docker")
-    docker = given if isinstance(given, Mapping) else {}
     return Host(
         distribution=_text(facts.get("distribution")),
         release=_version(facts.get("release")),
@@ -170,9 +195,5 @@ def read(facts: Mapping[str, object]) -> Host:
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
-        docker_root=_text(docker.get("data_root")) or "/var/lib/docker",
-        docker_free_mb=_number(docker.get("free_mb")),
-        docker_images=frozenset(
-            name for row in _mappings(docker.get("images")) if (name := _text(row.get("reference")))
-        ),
+        docker=_docker(facts.get("docker")),
     )

@@ -69,12 +69,7 @@ def needed_mb(tried: Attempt, method: str | None, tables: Tables) -> int:
 
 
 def too_full(asked: Request, host: Host, needed: int) -> Problem | None:
-    """The problem that the environment or the image does not fit, if so."""
-    if asked.method == "docker":
-        if host.docker_free_mb is None or host.docker_free_mb >= needed:
-            return None
-        why = f"but Docker's data root {host.docker_root} has {host.docker_free_mb} MB free"
-        return problem("method", asked.method, why, f"a docker_data_root with at least {needed} MB free")
+    """The problem that the environment does not fit, if so."""
     if asked.method not in _IN_A_PATH or asked.path is None or host.free_mb is None or host.free_mb >= needed:
         return None
     why = f"whose filesystem has {host.free_mb} MB free"

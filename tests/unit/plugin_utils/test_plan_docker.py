@@ -178,8 +178,8 @@ def test_variables_of_images_concern_no_other_method() -> None:
 def test_docker_needs_root() -> None:
     assert refused(debian(become=False)) == [
         (
-            "tensorflow_method is 'docker', which needs root, and this run may not become root; accepted: virtualenv, or a run that may "
-            "become root."
+            "tensorflow_method is 'docker', which needs root, and this run may not become root; accepted: virtualenv, or a run "
+            "that may become root."
         )
     ]
 
@@ -189,20 +189,18 @@ def test_docker_needs_root() -> None:
     [(debian(), {}, 2500), (GPUS, {"version": "2.17.0"}, 7500), (GPUS, {"version": "2.21.0"}, 9650)],
 )
 def test_room_under_the_data_root(host: Facts, request_: dict[str, Any], needed: int) -> None:
+    asked = {"method": "docker", **request_}
     there = {"data_root": "/srv/docker", "free_mb": needed - 1, "images": []}
-    assert refused({**host, "docker": there}, request_) == [
-        (
-            f"tensorflow_method is 'docker', but Docker's data root /srv/docker has {needed - 1} MB free; accepted: a "
-            f"docker_data_root with at least {needed} MB free."
-        )
-    ]
-    docker({**host, "docker": {**there, "free_mb": needed}}, request_)
+    (problem,) = filtered(asked, {**host, "docker": there})["problems"]
+    assert problem["message"] == f"docker_data_root is /srv/docker, whose filesystem has {needed - 1} MB free"
+    assert problem["accepted"] == f"a path with at least {needed} MB free"
+    assert filtered(asked, {**host, "docker": {**there, "free_mb": needed}})["problems"] == []
 
 
 def test_an_image_that_is_there_needs_no_more_room() -> None:
     there = {"data_root": "/srv/docker", "free_mb": 10, "images": [{"reference": "tensorflow/tensorflow:2.21.0"}]}
-    docker(debian(docker=there))
-    assert refused(debian(docker=there), {"version": "2.20.0"})
+    assert filtered({"method": "docker"}, debian(docker=there))["problems"] == []
+    assert filtered({"method": "docker", "version": "2.20.0"}, debian(docker=there))["problems"] != []
 
 
 def test_a_driver_too_old_for_the_image_s_cuda() -> None:
