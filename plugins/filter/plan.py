@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import engine, site, specs, unbuilt
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import engine, services, site, specs, unbuilt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 DOCUMENTATION = r"""
@@ -55,6 +55,7 @@ def plan(
     made = resolve(request, facts, names=variables)
     made["problems"].extend([*unbuilt.problems(made), *specs.problems(variables)])
     made["problems"].extend(engine.problems(made, facts, variables))
+    made["problems"].extend(services.problems(made, variables))
     site.add(made, facts, variables)
     return {**made}
 

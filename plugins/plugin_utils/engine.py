@@ -25,8 +25,7 @@ def problems(plan: Plan, host: Mapping[str, Any], variables: Mapping[str, Any]) 
         yield problem("method", "docker", f"but {docker.settings_error}", accepted)
     yield from _other_engines(docker, variables)
     yield from _rootless(docker, variables)
-    needed, image = plan["space"]["needed_mb"], plan["image"]
-    is_there = f"{image['name']}:{image['tag']}" in docker.images
+    needed, is_there = plan["space"]["needed_mb"], plan["image"]["reference"] in docker.images
     if docker.free_mb is not None and docker.free_mb < needed and not is_there:
         message = f"docker_data_root is {docker.data_root}, whose filesystem has {docker.free_mb} MB free"
         accepted = f"a path with at least {needed} MB free"

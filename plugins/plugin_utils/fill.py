@@ -130,6 +130,7 @@ def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:
     requirement = f"{plan['tensorflow']['package']}[and-cuda]=={tried.release.version}"
     chosen, notes = image.plan(wish, tried.release, tried.device, context.asked.python, requirement, tables)
     plan["image"] = {
+        "reference": chosen.reference,
         "name": chosen.name,
         "tag": chosen.tag,
         "digest": chosen.digest,

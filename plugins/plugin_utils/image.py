@@ -68,6 +68,11 @@ class Image:
     base: str | None = None
     requirement: str | None = None
 
+    @property
+    def reference(self) -> str:
+        """The image as it is pulled."""
+        return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
+
 
 def works_on_gpus(release: Release, tables: Tables) -> bool:
     """Whether the official GPU image of a release finds a GPU."""

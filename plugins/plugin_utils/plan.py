@@ -60,8 +60,12 @@ class PlanRepository(TypedDict):
 
 
 class PlanImage(TypedDict):
-    """base and requirement: of an image that is built, what it is made of. gpus: how many a session in it has to find."""
+    """reference: name and tag or digest, as it is pulled. base and requirement: of an image that is built, what it is made of.
 
+    gpus: how many a session in it has to find.
+    """
+
+    reference: str | None
     name: str | None
     tag: str | None
     digest: str | None
@@ -146,7 +150,15 @@ def blank() -> Plan:
             "retired_keys": [],
             "retired_files": [],
         },
-        "image": {"name": None, "tag": None, "digest": None, "base": None, "requirement": None, "gpus": 0},
+        "image": {
+            "reference": None,
+            "name": None,
+            "tag": None,
+            "digest": None,
+            "base": None,
+            "requirement": None,
+            "gpus": 0,
+        },
         "constraints": [],
         "build": {"bazel": None, "compiler": None},
         "path": {"absolute": None, "become": False},

@@ -70,8 +70,10 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield _line("Python", f"{python['version']} ({python['path'] or 'to be installed, ' + python['provider']})")
     if plan["installer"]["name"]:
         yield _line("installer", f"{plan['installer']['name']} {plan['installer']['version']}")
-    if plan["image"]["tag"]:
-        yield _line("image", f"{plan['image']['name']}:{plan['image']['tag']}")
+    if plan["image"]["reference"]:
+        yield _line("image", plan["image"]["reference"])
+        if plan["image"]["base"]:
+            yield _line("built from", f"{plan['image']['base']} and {plan['image']['requirement']}")
     yield from _gpu(plan)
     if plan["build"]["bazel"]:
         yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")
