@@ -59,6 +59,13 @@ class PlanRepository(TypedDict):
     retired_files: list[PlanRetired]
 
 
+class PlanToolkit(TypedDict):
+    """NVIDIA's container toolkit."""
+
+    packages: list[str]
+    key: str | None
+
+
 class PlanImage(TypedDict):
     name: str | None
     tag: str | None
@@ -102,6 +109,7 @@ class Plan(TypedDict):
     tensorrt: PlanLibrary
     driver: PlanDriver
     repository: PlanRepository
+    toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
     build: PlanBuild
@@ -140,6 +148,7 @@ def blank() -> Plan:
             "retired_keys": [],
             "retired_files": [],
         },
+        "toolkit": {"packages": [], "key": None},
         "image": {"name": None, "tag": None},
         "constraints": [],
         "build": {"bazel": None, "compiler": None},

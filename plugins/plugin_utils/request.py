@@ -31,7 +31,7 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
-IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "docker", *NVIDIA_ROLES})
+IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "docker", "nvidia_docker", *NVIDIA_ROLES})
 ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
     *NVIDIA_ROLES,
     "nvidia_docker",
