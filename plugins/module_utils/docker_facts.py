@@ -6,7 +6,7 @@ import pwd
 import re
 from typing import Any, Dict, List, Optional, Set
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, dpkg, location
+from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_images, dpkg, location
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 DATA_ROOT = "/var/lib/docker"
@@ -78,4 +78,5 @@ def describe(data_root: str, file: str = daemon_json.FILE, status: str = dpkg.ST
         "data_root": root,
         "free_mb": location.free_mb(os.path.join(root, "image")),
         "subids": subids(),
+        "images": docker_images.Store().read(),
     }

@@ -13,13 +13,19 @@ import pwd
 import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, dpkg, location, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    daemon_json,
+    docker_images,
+    dpkg,
+    location,
+    releases,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, sha256, text
 
 SCHEMA = 1
 DIRECTORY = "/var/lib/tensorwright/receipts"
-KINDS = ("packages", "held", "files", "links", "distributions", "units", "users", "members", "settings")
+KINDS = ("packages", "held", "files", "links", "distributions", "units", "users", "members", "settings", "images")
 UNITS = "/etc/systemd/system"
 CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
@@ -77,7 +83,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
 
     packages: names, or name -> whether exactly the version of now is right; held, files, links, units, users: names;
     distributions: site-packages directory -> names; members: group -> users; settings: file in the form of daemon.json -> those of
-    its settings that are the role's.
+    its settings that are the role's; images: id -> name.
     """
     strange = sorted(set(request) - set(KINDS))
     if strange:
@@ -95,6 +101,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
         "users": {name: _uid(name) for name in asked["users"]},
         "members": {group: sorted(names) for group, names in dict(asked["members"]).items()},
         "settings": dict(asked["settings"]),
+        "images": dict(asked["images"]),
     }
     for place, names in dict(asked["distributions"]).items():
         present = distributions(place) or {}
@@ -194,6 +201,11 @@ def _settings_drift(footprint: Footprint) -> Iterable[str]:
             yield from ("{0} in {1} is no longer as it was set".format(name, path) for name in lacking)
 
 
+def _images_drift(footprint: Footprint) -> Iterable[str]:
+    for name in docker_images.lost(footprint.get("images") or {}):
+        yield "the image {0} is gone".format(name)
+
+
 CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
     _files_drift,
     _links_drift,
@@ -202,6 +214,7 @@ CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
     _users_drift,
     _members_drift,
     _settings_drift,
+    _images_drift,
 )
 
 

@@ -74,6 +74,10 @@ options:
         description: Files in the form of Docker's C(daemon.json), each with those of its settings that are the role's.
         type: dict
         default: {}
+      images:
+        description: Ids of images that Docker is to have, each with its name.
+        type: dict
+        default: {}
 attributes:
   check_mode:
     description: Tells whether a receipt would be written, and writes none.
@@ -119,6 +123,7 @@ footprint:
     users: {}
     members: {}
     settings: {}
+    images: {}
 """
 
 import os
@@ -137,6 +142,7 @@ FOOTPRINT: Dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},
     "members": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "images": {"type": "dict", "default": {}},
 }
 
 

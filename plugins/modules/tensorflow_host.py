@@ -94,6 +94,7 @@ ansible_facts:
           data_root: /var/lib/docker
           free_mb: 50000
           subids: [alice]
+          images: []
         receipts: []
 """
 

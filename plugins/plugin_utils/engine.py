@@ -11,7 +11,6 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts impor
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, both, problem
 
-ROLE = "tensorflow_docker"
 OTHER = {"docker": "distribution", "distribution": "docker"}
 
 
@@ -26,8 +25,9 @@ def problems(plan: Plan, host: Mapping[str, Any], variables: Mapping[str, Any]) 
         yield problem("method", "docker", f"but {docker.settings_error}", accepted)
     yield from _other_engines(docker, variables)
     yield from _rootless(docker, variables)
-    needed = plan["space"]["needed_mb"]
-    if docker.free_mb is not None and docker.free_mb < needed and ROLE not in facts.managed:
+    needed, image = plan["space"]["needed_mb"], plan["image"]
+    is_there = f"{image['name']}:{image['tag']}" in docker.images
+    if docker.free_mb is not None and docker.free_mb < needed and not is_there:
         message = f"docker_data_root is {docker.data_root}, whose filesystem has {docker.free_mb} MB free"
         accepted = f"a path with at least {needed} MB free"
         yield {"about": "docker_data_root", "message": message, "accepted": accepted}

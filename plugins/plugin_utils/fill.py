@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanImage, PlanToolkit
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanToolkit
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
 
 
 def fill(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -23,7 +23,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         "requirement": _requirement(tried, package, asked.wheel_url),
         "channel": release.channel,
         "wheel_url": asked.wheel_url or None,
-        "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
+        "cuda_build": _cuda_build(tried, asked),
     }
     if tried.python:
         plan["python"] = {
@@ -42,7 +42,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":
         plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"
-        plan["image"] = _image(tried, context)
+        _fill_image(plan, tried, context)
     if asked.method == "source" and series.build:
         plan["build"] = {"bazel": series.build.bazel, "compiler": series.build.compiler}
     if asked.method not in ("docker", "source"):
@@ -52,6 +52,15 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     if not _is_there(plan, host.sealed):
         full = place.too_full(asked, host, plan["space"]["needed_mb"])
         plan["problems"].extend([full] if full else [])
+
+
+def _cuda_build(tried: Attempt, asked: Request) -> bool | None:
+    """Whether the session has to find a build with GPU support; what a wheel or a CPU image of anybody's is, nobody knows."""
+    if asked.wheel_url or not tried.build:
+        return None
+    if asked.method == "docker":
+        return True if tried.device == "gpu" else None
+    return tried.build.device == "gpu"
 
 
 def _needs_python(tried: Attempt, context: Context) -> bool:
@@ -124,12 +133,21 @@ def _toolkit(context: Context) -> PlanToolkit:
     return {"packages": packages, "key": fingerprint}
 
 
-def _image(tried: Attempt, context: Context) -> PlanImage:
-    images = context.tables.images[context.tables.series[tried.release.series].images]
-    tag = "X-gpu" if tried.device == "gpu" else "X"
-    if f"{tag}-py3" in images.tags and context.asked.python != "2.7":
-        tag = f"{tag}-py3"
-    return {"name": images.repository, "tag": tag.replace("X", tried.release.version)}
+def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:
+    wish, tables = context.wish, context.tables
+    requirement = f"{plan['tensorflow']['package']}[and-cuda]=={tried.release.version}"
+    chosen, notes = image.plan(wish, tried.release, tried.device, context.asked.python, requirement, tables)
+    plan["image"] = {
+        "name": chosen.name,
+        "tag": chosen.tag,
+        "digest": chosen.digest,
+        "base": chosen.base,
+        "requirement": chosen.requirement,
+        "gpus": tried.gpu.serving if tried.gpu else 0,
+    }
+    plan["notes"].extend(notes)
+    wrong = image.trouble(wish, tried.release, tried.device, tables)
+    plan["problems"].extend([wrong] if wrong else [])
 
 
 def _constraints(tried: Attempt, context: Context) -> list[str]:

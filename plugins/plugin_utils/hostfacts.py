@@ -46,6 +46,7 @@ class DockerFacts:
     data_root: str | None
     free_mb: int | None
     subids: frozenset[str] | None
+    images: frozenset[str]  # those that are kept here, by name and tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ def _docker(value: object) -> DockerFacts | None:
         data_root=_text(value.get("data_root")),
         free_mb=_number(value.get("free_mb")),
         subids=frozenset(_texts(subids)) if isinstance(subids, (list, tuple)) else None,
+        images=frozenset(name for row in _mappings(value.get("images")) if (name := _text(row.get("reference")))),
     )
 
 

@@ -67,8 +67,14 @@ class PlanToolkit(TypedDict):
 
 
 class PlanImage(TypedDict):
+    """base and requirement: of an image that is built, what it is made of. gpus: how many a session in it has to find."""
+
     name: str | None
     tag: str | None
+    digest: str | None
+    base: str | None
+    requirement: str | None
+    gpus: int
 
 
 class PlanBuild(TypedDict):
@@ -149,7 +155,7 @@ def blank() -> Plan:
             "retired_files": [],
         },
         "toolkit": {"packages": [], "key": None},
-        "image": {"name": None, "tag": None},
+        "image": {"name": None, "tag": None, "digest": None, "base": None, "requirement": None, "gpus": 0},
         "constraints": [],
         "build": {"bazel": None, "compiler": None},
         "path": {"absolute": None, "become": False},

@@ -26,8 +26,10 @@ PLAN_KEYS = {
     "tensorrt": ("tensorrt.packages",),
     "docker": (),
     "nvidia_docker": ("toolkit",),
+    "tensorflow_docker": ("tensorflow", "device", "image"),
 }
-ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
+ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
+AGAIN = "_refresh"  # such a variable of a role asks for one more run of it, and decides nothing else
 
 
 def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
@@ -91,7 +93,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_"):
+        if name.startswith(f"{role}_") and not name.endswith(AGAIN):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
@@ -129,4 +131,12 @@ def due(
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names
-    return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]
+    return [
+        role
+        for role in names
+        if _asked_again(role, variables) or role not in current or current[role] != inputs(plan, role, variables, root)
+    ]
+
+
+def _asked_again(role: str, variables: Mapping[str, Any]) -> bool:
+    return str(variables.get(f"{role}{AGAIN}", "")).strip().lower() in ("true", "yes", "on", "1")

@@ -46,6 +46,7 @@ class Release:
     wheels: Mapping[str, Wheels]
     cuda_pins: str | None
     cuda_pythons: tuple[str, ...]
+    image_gpu: bool  # false where the official GPU image of this release alone finds no GPU
 
     @property
     def pythons(self) -> list[str]:

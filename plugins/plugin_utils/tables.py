@@ -75,6 +75,7 @@ def _release(version: str, row: Row) -> Release:
         wheels=MappingProxyType(wheels),
         cuda_pins=pins,
         cuda_pythons=pythons,
+        image_gpu=row.flag("image_gpu", default=True),
     )
 
 

@@ -232,4 +232,4 @@ def test_what_is_not_built_yet_is_in_no_plan_that_holds(request: dict[str, Any],
     plan = resolve(request, host)
     if not plan["problems"]:
         assert set(plan["roles"]) <= IMPLEMENTED_ROLES
-        assert plan["python"]["provider"] == "system"
+        assert plan["python"]["provider"] == (None if plan["method"] == "docker" else "system")
