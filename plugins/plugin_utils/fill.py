@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanToolkit
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
 
 
@@ -37,6 +37,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         _fill_gpu(plan, tried, context)
         if asked.method == "docker":
             roles.insert(roles.index("docker") + 1, "nvidia_docker")
+            plan["toolkit"] = _toolkit(context)
         roles = [*tried.gpu.roles, *roles]
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":
@@ -123,6 +124,13 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
             ],
             "retired_files": [{"file": row.file, "why": row.why} for row in context.tables.retired],
         }
+
+
+def _toolkit(context: Context) -> PlanToolkit:
+    toolkit = context.tables.toolkit
+    fingerprint = context.tables.keys[toolkit.key].fingerprint
+    packages = [f"{name}={toolkit.version}" for name in toolkit.packages]
+    return {"packages": packages, "key": fingerprint}
 
 
 def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:

@@ -59,6 +59,13 @@ class PlanRepository(TypedDict):
     retired_files: list[PlanRetired]
 
 
+class PlanToolkit(TypedDict):
+    """NVIDIA's container toolkit."""
+
+    packages: list[str]
+    key: str | None
+
+
 class PlanImage(TypedDict):
     """reference: name and tag or digest, as it is pulled. base and requirement: of an image that is built, what it is made of.
 
@@ -112,6 +119,7 @@ class Plan(TypedDict):
     tensorrt: PlanLibrary
     driver: PlanDriver
     repository: PlanRepository
+    toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
     build: PlanBuild
@@ -150,6 +158,7 @@ def blank() -> Plan:
             "retired_keys": [],
             "retired_files": [],
         },
+        "toolkit": {"packages": [], "key": None},
         "image": {
             "reference": None,
             "name": None,

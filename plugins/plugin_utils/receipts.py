@@ -25,6 +25,7 @@ PLAN_KEYS = {
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages",),
     "docker": (),
+    "nvidia_docker": ("toolkit",),
     "tensorflow_docker": ("tensorflow", "device", "image"),
 }
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")

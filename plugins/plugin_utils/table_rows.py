@@ -200,6 +200,15 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Toolkit:
+    """NVIDIA's container toolkit, which gives Docker the GPUs."""
+
+    version: str
+    packages: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     name: str
     architecture: str
@@ -259,6 +268,7 @@ class Tables:
     driver_packages: Mapping[str, tuple[DriverPackages, ...]]
     keys: Mapping[str, SigningKey]
     retired: tuple[Retired, ...]
+    toolkit: Toolkit
     chips: tuple[Chip, ...]
     gpu_names: Mapping[str, str]
     platforms: Mapping[str, Platform]

@@ -34,6 +34,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     SourceBuild,
     Space,
     Tables,
+    Toolkit,
     TensorRT,
     Uv,
     Wheel,
@@ -244,6 +245,9 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         retired=tuple(
             row.into(lambda part: Retired(part.text("file"), part.text("why"))) for row in nvidia.listed("retired")
         ),
+        toolkit=nvidia.row("toolkit").into(
+            lambda row: Toolkit(row.text("version"), row.words("packages"), row.text("key"))
+        ),
         chips=tuple(gpus.named("chips", _chip).values()),
         gpu_names=MappingProxyType({name: capability for capability, row in products.items() for name in row[1]}),
         platforms=platforms.named("platforms", _platform),
@@ -267,6 +271,7 @@ def _check_references(tables: Tables) -> None:
         _refers(f"repositories.{name}.key", repository.key, tables.keys)
         for other in repository.also:
             _refers(f"repositories.{name}.also", other, tables.repositories)
+    _refers("toolkit.key", tables.toolkit.key, tables.keys)
     for platform in tables.platforms.values():
         _refers(f"platforms.{platform.name}.repository", platform.repository, tables.repositories)
 

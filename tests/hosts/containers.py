@@ -34,6 +34,7 @@ class Platform(TypedDict, total=False):
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
     docker: bool  # can run an engine with containers of its own
+    docker_repository: bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
@@ -71,6 +72,7 @@ def up(group: str, platforms: list[Platform]) -> list[Host]:
     wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
+    serve_docker(group, wanted, platforms)
     hosts = [start(group, platform, wanted[platform["name"]]) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
@@ -90,6 +92,15 @@ def serve_nvidia(group: str, wanted: dict[str, str], platforms: list[Platform]) 
     return nvidia_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
 
 
+def serve_docker(group: str, wanted: dict[str, str], platforms: list[Platform]) -> None:
+    """Serve the stand-in of Docker's repository and the container toolkit's where a host of the group uses it."""
+    users = [platform["name"] for platform in platforms if platform.get("docker_repository")]
+    if users:
+        from tests.doubles import docker_repository  # as above
+
+        docker_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
+
+
 def archive_key() -> str:
     """Return the key that signs the stand-in repositories."""
     from tests.doubles import nvidia_repository  # as above
@@ -100,7 +111,7 @@ def archive_key() -> str:
 def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
     """Make the host look like another machine where its platform says so."""
     script = gpu_host.ubuntu(platform["ubuntu"]) if "ubuntu" in platform else ""
-    script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository else ""
+    script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository or "gpus" in platform else ""
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)

@@ -541,6 +541,12 @@ def keys_and_leftovers(_: Raw, ours: Tables) -> Iterator[str]:
     )
 
 
+def toolkit(_: Raw, ours: Tables) -> Iterator[str]:
+    row, said = ours.toolkit, frozen("sources")["toolkit"]
+    found = {"version": row.version, "packages": sorted(row.packages), "key": ours.keys[row.key].fingerprint}
+    yield from equal("toolkit", found, said)
+
+
 def chips(_: Raw, ours: Tables) -> Iterator[str]:
     """Every device id of the PCI database is in its chip's ranges and no other's, and each range ends in real ids."""
     real = {chip: [int(word, 16) for word in ids.split()] for chip, ids in frozen("sources")["pci_ids"].items()}
@@ -668,6 +674,7 @@ CHECKS: tuple[Check, ...] = (
     cuda_packages,
     driver_branches,
     keys_and_leftovers,
+    toolkit,
     chips,
     products,
     platforms,
