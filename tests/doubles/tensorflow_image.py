@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A stand-in for the official TensorFlow images, and a registry that serves it as a mirror of Docker Hub would.
 
-Real: the registry (Debian's), TensorFlow, Jupyter and TensorBoard from the package index, and the images' names. Stand-in: how the image
-was made, of a Debian root in place of an Ubuntu one. Both are kept between runs: the image under its recipe, what the registry stores in
-a volume.
+Real: the registry (Debian's), TensorFlow, Jupyter and TensorBoard from the package index, and the images' names. Stand-in: how the
+image was made, of a Debian root in place of an Ubuntu one. Both are kept between runs: the image under its recipe, what the registry
+stores in a volume.
 """
 
 from __future__ import annotations
