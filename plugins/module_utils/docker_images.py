@@ -44,7 +44,9 @@ class Store:
         except ValueError:
             return []
         rows = found.get("images") if isinstance(found, dict) else None
-        return [row for row in rows or [] if isinstance(row, dict) and row.get("id") and row.get("reference")]
+        if not isinstance(rows, list):
+            return []
+        return [row for row in rows if isinstance(row, dict) and row.get("id") and row.get("reference")]
 
     def write(self, records: Sequence[Record], access: str) -> bool:
         """Let users have the first of these images; tells whether anything was otherwise before."""

@@ -174,6 +174,7 @@ def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     if check_mode:
         return {"changed": known is None or known is not records[0] or asked["refresh"], "image": known}
     record = known if known and not asked["refresh"] else obtain(asked, records)
+    lacked = record["id"] not in there
     gpu_access = docker_images.access(asked["gpu_access"], asked["gpus"])
     answer: Answer = {}
     same = records and records[0]["id"] == record["id"] and store.access() == gpu_access
@@ -183,6 +184,7 @@ def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     docker_cli.done("tag", record["id"], docker_images.kept_as(record["id"]))
     records = [record] + [other for other in records if other["id"] != record["id"]]
     answer.update(settle(store, records, gpu_access, asked["keep"]), image=record)
+    answer["changed"] = answer["changed"] or lacked
     return answer
 
 

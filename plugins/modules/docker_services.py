@@ -116,7 +116,7 @@ def provide(module: Any, wanted: List[services.Service]) -> Any:
     if module.check_mode:
         return outcome
     if gone:
-        systemctl(module, "disable", "--now", *gone)
+        systemctl(module, "disable --now", *gone)
     for name in gone:
         os.unlink(_file(name))
     for name, file in services.tokens().items():
@@ -146,7 +146,7 @@ def _runs(module: Any, name: str) -> bool:
 
 def systemctl(module: Any, verb: str, *names: str) -> None:
     """Ask systemd for something; ends the module where it does not do it."""
-    command = ["systemctl", "--quiet", verb] + [name + ".service" for name in names]
+    command = ["systemctl", "--quiet"] + verb.split() + [name + ".service" for name in names]
     status, out, err = module.run_command(command)
     if status:
         reason = (err or out).strip().splitlines() or ["no reason given"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,13 @@ class Desk:
         return self.place / "home" / "work dir"
 
     def settings(self, gpus: str = "none") -> None:
-        (self.place / "current").write_text(f"IMAGE=sha256:0f\nREFERENCE=tensorflow/tensorflow:2.21.0\nDIGEST=''\nGPUS={gpus}\n")
+        (self.place / "current").write_text(
+            f"IMAGE=sha256:0f\nREFERENCE=tensorflow/tensorflow:2.21.0\nDIGEST=''\nGPUS={gpus}\n"
+        )
 
-    def type(self, *words: str, name: str = "tensorflow-docker", cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    def type(
+        self, *words: str, name: str = "tensorflow-docker", cwd: Path | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """Type a command; `called` tells what docker was asked for."""
         (self.place / "called").unlink(missing_ok=True)
         environment = {
@@ -47,7 +52,13 @@ class Desk:
             **env,
         }
         return subprocess.run(
-            [FILES / name, *words], cwd=cwd or self.work, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            [FILES / name, *words],
+            cwd=cwd or self.work,
+            env=environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
 
     def called(self) -> list[str]:
@@ -80,7 +91,7 @@ def command(arguments: list[str]) -> list[str]:
 def options(arguments: list[str], name: str) -> list[str]:
     """The values that an option of docker was given."""
     before = arguments[: arguments.index("sha256:0f")]
-    return [value for option, value in zip(before, before[1:], strict=False) if option == name]
+    return [value for option, value in pairwise(before) if option == name]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +160,19 @@ def test_gpus_are_those_that_the_caller_chose(desk: Desk, gpus: str, visible: st
     assert ("--gpus" in called or "--device" in called) == bool(expected)
 
 
-@pytest.mark.parametrize(("typed", "port"), [(["--jupyter"], "8888"), (["--port", "9000", "--jupyter"], "9000"), (["--jupyter", "--port", "9000"], "9000")])
-def test_jupyter_listens_for_this_host_alone_and_its_token_is_no_argument(desk: Desk, typed: list[str], port: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "port"),
+    [(["--jupyter"], "8888"), (["--port", "9000", "--jupyter"], "9000"), (["--jupyter", "--port", "9000"], "9000")],
+)
+def test_jupyter_listens_for_this_host_alone_and_its_token_is_no_argument(
+    desk: Desk, typed: list[str], port: str
+) -> None:
     called = desk.run(*typed)
     assert options(called, "--publish") == [f"127.0.0.1:{port}:{port}"]
     assert "JUPYTER_TOKEN" in options(called, "--env")
-    token = dict(line.partition("=")[::2] for line in (desk.place / "called.env").read_text().splitlines())["JUPYTER_TOKEN"]
+    token = dict(line.partition("=")[::2] for line in (desk.place / "called.env").read_text().splitlines())[
+        "JUPYTER_TOKEN"
+    ]
     assert len(token) == 48
     assert token not in "".join(called)
     assert command(called)[-2] == port
@@ -175,14 +193,18 @@ def test_tensorboard_sees_its_logs_wherever_they_are(desk: Desk) -> None:
 
 def test_tensorboard_s_address_has_its_token(desk: Desk) -> None:
     typed = desk.type("--tensorboard", ".")
-    token = dict(line.partition("=")[::2] for line in (desk.place / "called.env").read_text().splitlines())["TENSORBOARD_TOKEN"]
+    token = dict(line.partition("=")[::2] for line in (desk.place / "called.env").read_text().splitlines())[
+        "TENSORBOARD_TOKEN"
+    ]
     assert f"TensorBoard: http://127.0.0.1:6006/{token}/" in typed.stderr
     assert token not in "".join(desk.called())
 
 
 def test_a_service_s_token_comes_from_its_file(desk: Desk) -> None:
     (desk.place / "token").write_text("of-the-file")
-    called = desk.run("--name", "tensorflow-jupyter-x", "--address", "0.0.0.0", "--token-file", str(desk.place / "token"), "--jupyter")
+    called = desk.run(
+        "--name", "tensorflow-jupyter-x", "--address", "0.0.0.0", "--token-file", str(desk.place / "token"), "--jupyter"
+    )
     assert "JUPYTER_TOKEN=of-the-file\n" in (desk.place / "called.env").read_text()
     assert options(called, "--name") == ["tensorflow-jupyter-x"]
     assert options(called, "--publish") == ["0.0.0.0:8888:8888"]
@@ -191,7 +213,10 @@ def test_a_service_s_token_comes_from_its_file(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("says", "sentence"),
     [
-        ("permission denied while trying to connect to the Docker daemon socket", "may not use Docker: ask the administrator for the group docker"),
+        (
+            "permission denied while trying to connect to the Docker daemon socket",
+            "may not use Docker: ask the administrator for the group docker",
+        ),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "Docker's engine does not run"),
         ("Error: No such image: sha256:0f", "the image tensorflow/tensorflow:2.21.0 has been removed from this host"),
         ("something else", "Docker says: something else"),
@@ -274,11 +299,17 @@ def test_only_root_runs_it_for_others(desk: Desk) -> None:
     ("typed", "env", "became"),
     [
         (["run", "-it", "x:latest-gpu"], {}, ["run", "--gpus", "all", "-it", "x:latest-gpu"]),
-        (["run", "--rm", "x", "nvidia-smi"], {"NV_GPU": "0,1"}, ["run", "--gpus", '"device=0,1"', "--rm", "x", "nvidia-smi"]),
+        (
+            ["run", "--rm", "x", "nvidia-smi"],
+            {"NV_GPU": "0,1"},
+            ["run", "--gpus", '"device=0,1"', "--rm", "x", "nvidia-smi"],
+        ),
         (["ps", "-a"], {}, ["ps", "-a"]),
     ],
 )
-def test_nvidia_docker_says_what_it_became(desk: Desk, typed: list[str], env: dict[str, str], became: list[str]) -> None:
+def test_nvidia_docker_says_what_it_became(
+    desk: Desk, typed: list[str], env: dict[str, str], became: list[str]
+) -> None:
     done = desk.type(*typed, name="nvidia-docker", **env)
     assert desk.called() == became
     assert done.stderr == f"nvidia-docker: this became: docker {' '.join(became)}\n"
