@@ -39,6 +39,7 @@ class Platform(TypedDict, total=False):
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
     nvswitches: int
+    driver: str  # a stand-in of a driver of this version is installed and loaded
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
     """Make the host look like another machine where its platform says so."""
     script = gpu_host.ubuntu(platform["ubuntu"]) if "ubuntu" in platform else ""
     script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository or "gpus" in platform else ""
+    script += gpu_host.driver(platform["driver"]) if "driver" in platform else ""
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)
