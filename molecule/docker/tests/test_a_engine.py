@@ -79,7 +79,9 @@ def test_a_mirror_needs_no_restart(root: Login, alice: Login, container: str, pl
 
 def test_containers_run_through_a_restart(root: Login, alice: Login, container: str, play: Callable[..., Run]) -> None:
     before = daemon(root)
-    play(PLAY, docker_log_options={"max-size": "1m"}, docker_http_proxy="http://u:secret@proxy.example.org:1").succeeded()
+    play(
+        PLAY, docker_log_options={"max-size": "1m"}, docker_http_proxy="http://u:secret@proxy.example.org:1"
+    ).succeeded()
     assert settings(root)["log-opts"] == {"max-size": "1m"}
     assert info(root, "HTTPProxy").endswith("@proxy.example.org:1")
     assert root.file("/etc/docker/tensorwright-proxy.env").mode == 0o600
@@ -91,7 +93,9 @@ def test_containers_run_through_a_restart(root: Login, alice: Login, container: 
     assert "registry-mirrors" not in settings(root)
 
 
-def test_what_would_end_containers_is_refused(root: Login, alice: Login, container: str, play: Callable[..., Run]) -> None:
+def test_what_would_end_containers_is_refused(
+    root: Login, alice: Login, container: str, play: Callable[..., Run]
+) -> None:
     before = (settings(root), daemon(root))
     refused = play(PLAY, docker_data_root="/srv/docker")
     assert refused.status != 0
@@ -111,7 +115,9 @@ def foreign(root: Login, request: pytest.FixtureRequest) -> Iterator[Any]:
     root.check_output(f"cp /root/daemon.json {FILE}")
 
 
-@pytest.mark.parametrize("foreign", [{"labels": ["room=4"], "registry-mirrors": ["https://a.example.org"]}], indirect=True)
+@pytest.mark.parametrize(
+    "foreign", [{"labels": ["room=4"], "registry-mirrors": ["https://a.example.org"]}], indirect=True
+)
 @pytest.mark.usefixtures("container")
 def test_foreign_settings_stay(root: Login, play: Callable[..., Run], foreign: dict[str, Any]) -> None:
     play(PLAY, docker_registry_mirrors=["https://b.example.org"]).succeeded()

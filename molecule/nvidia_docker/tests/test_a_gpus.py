@@ -48,7 +48,9 @@ def test_a_container_runs_by_the_runtime(alice: Login) -> None:
     assert alice.check_output(command) == "hello"
 
 
-@pytest.mark.parametrize("machine", ["fresh"], indirect=True)  # from version 25 on engines know CDI; Debian 12 has 20.10
+@pytest.mark.parametrize(
+    "machine", ["fresh"], indirect=True
+)  # from version 25 on engines know CDI; Debian 12 has 20.10
 def test_a_container_sees_the_gpus(alice: Login) -> None:
     seen = alice.check_output(f"docker run --rm --device {ALL} {container_image.NAME} ls /dev")
     assert {"nvidia0", "nvidia1", "nvidiactl"} <= set(seen.split())
@@ -69,7 +71,9 @@ def test_the_specification_follows_the_driver(machine: Host, root: Login) -> Non
     assert path.is_enabled
     assert path.is_running
     inside(machine, gpu_host.load_driver("999.1"))
-    inside(machine, f"timeout 20 sh -c 'until grep -q DRIVER=999.1 {docker_repository.SPECIFICATION}; do sleep 0.2; done'")
+    inside(
+        machine, f"timeout 20 sh -c 'until grep -q DRIVER=999.1 {docker_repository.SPECIFICATION}; do sleep 0.2; done'"
+    )
 
 
 def test_devices_are_linked_where_runc_looks(root: Login) -> None:
@@ -95,7 +99,7 @@ def test_a_second_run_does_nothing(root: Login, play: Callable[..., Run]) -> Non
 
 @pytest.mark.parametrize("machine", ["older"], indirect=True)
 def test_removed_and_the_engine_stays(root: Login, play: Callable[..., Run]) -> None:
-    play(PLAY, nvidia_docker_state="absent", **{"tensorwright_trust_receipts": False}).succeeded()
+    play(PLAY, nvidia_docker_state="absent", tensorwright_trust_receipts=False).succeeded()
     for name in TOOLKIT.packages:
         assert not root.package(name).is_installed
     assert root.service("docker").is_running
