@@ -39,7 +39,9 @@ def repair(edit: Edit, apt: str, ours_: str, url: str, retired: Mapping[str, str
     retired: patterns of addresses, each with the reason.
     """
     same = apt_sources.address(url)
-    reasons: Dict[str, str] = {re.escape(same) + r"(/.*)?": "the same repository, which another file names with its key"}
+    reasons: Dict[str, str] = {
+        re.escape(same) + r"(/.*)?": "the same repository, which another file names with its key"
+    }
     reasons.update(retired)
 
     def unwanted(place: str) -> str:

@@ -227,7 +227,9 @@ def merge(
         kept[path] = value
     # A united list is tried from its beginning: the role's own items come first, in the order in which they are wanted.
     first = [path for path in asked if path[0] in UNITED and path in kept]
-    merged = gather([(path, True) for path in first] + [(path, one) for path, one in result.items() if path not in first])
+    merged = gather(
+        [(path, True) for path in first] + [(path, one) for path, one in result.items() if path not in first]
+    )
     for key in current:
         if key in (*SHARED, *UNITED) and not current[key]:  # an empty one has no leaves, but an owner
             merged.setdefault(key, current[key])

@@ -124,7 +124,7 @@ class Work:
         )
         self.wanted = self.merged.settings
         # What the daemon may not know yet: the changes of this run, and those of one that was cut off before it told the daemon.
-        self.known = self.record["known"] if "known" in self.record else self.current
+        self.known = self.record.get("known", self.current)
         self.stale = [path for path, content in self.beside.items() if files.text(path) != content]
         self.restart_keys = daemon_json.needs_restart(self.known, self.wanted)
         self.beside_changed = bool(self.stale) or bool(self.record.get("beside"))
@@ -190,7 +190,11 @@ class Work:
             if action == "reload":
                 docker_engine.take_over()
             elif action == "restart":
-                if self.wanted.get("live-restore") is True and docker_engine.containers() and not docker_engine.restores():
+                if (
+                    self.wanted.get("live-restore") is True
+                    and docker_engine.containers()
+                    and not docker_engine.restores()
+                ):
                     docker_engine.preserve()
                 docker_engine.restart()
         except EngineError as error:

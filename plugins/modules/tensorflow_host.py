@@ -30,7 +30,9 @@ options:
     type: path
     default: /proc/driver/nvidia
   docker_data_root:
-    description: The directory that is to hold Docker's data; empty for what its settings say. Without it nothing is gathered about Docker.
+    description:
+      - The directory that is to hold Docker's data; empty for what its settings say.
+      - Without it nothing is gathered about Docker.
     type: str
 attributes:
   check_mode:

@@ -92,7 +92,9 @@ def docker() -> Iterator[Deb]:
     start = "systemctl daemon-reload; systemctl enable --now docker.service"
     version = "5:29.0.1-1~stand.in"
     yield Deb("containerd.io", "2.1.5-1~stand.in", conflicts=["containerd", "runc"], maintainer=MAKER)
-    yield Deb("docker-ce-cli", version, conflicts=["docker.io"], files={"/usr/bin/docker": "#!/bin/sh\n"}, maintainer=MAKER)
+    yield Deb(
+        "docker-ce-cli", version, conflicts=["docker.io"], files={"/usr/bin/docker": "#!/bin/sh\n"}, maintainer=MAKER
+    )
     needs = ["containerd.io", "docker-ce-cli"]
     scripts = {"postinst": f"{group}\n{start}"}
     yield Deb("docker-ce", version, needs, conflicts=["docker.io"], files=programs, scripts=scripts, maintainer=MAKER)
@@ -154,5 +156,7 @@ def serve(group: str, image: str, label: str, network: str) -> str:
     command = ["podman", "--runtime", "runc", "run", "--detach", "--name", name, "--label", label, "--network", network]
     command += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]  # as for the test hosts
     command += ["--volume", f"{build()}:/srv/all:ro", "--entrypoint", "python3", image]
-    subprocess.run([*command, "-m", "http.server", "--directory", "/srv/all", "80"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*command, "-m", "http.server", "--directory", "/srv/all", "80"], check=True, stdout=subprocess.DEVNULL
+    )
     return name

@@ -34,11 +34,14 @@ class Platform(TypedDict, total=False):
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
     docker: bool  # can run an engine with containers of its own
-    docker_repository: bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
+    docker_repository: (
+        bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
+    )
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
     nvswitches: int
+    driver: str  # a stand-in of a driver of this version is installed and loaded
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,12 @@ def archive_key() -> str:
 def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
     """Make the host look like another machine where its platform says so."""
     script = gpu_host.ubuntu(platform["ubuntu"]) if "ubuntu" in platform else ""
-    script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository or "gpus" in platform else ""
+    script += (
+        gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0))
+        if repository or "gpus" in platform
+        else ""
+    )
+    script += gpu_host.driver(platform["driver"]) if "driver" in platform else ""
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)

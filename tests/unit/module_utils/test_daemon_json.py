@@ -112,7 +112,9 @@ def test_what_is_asked_for_beats_the_default() -> None:
 
 
 def test_our_own_value_follows_the_request() -> None:
-    done = merge({"log-opts": {"max-size": "10m"}}, {"log-opts": {"max-size": "50m"}}, ours={"log-opts": {"max-size": "10m"}})
+    done = merge(
+        {"log-opts": {"max-size": "10m"}}, {"log-opts": {"max-size": "50m"}}, ours={"log-opts": {"max-size": "10m"}}
+    )
     assert done.settings == done.ours == {"log-opts": {"max-size": "50m"}}
     assert (done.conflicts, done.told) == ([], [])
 
@@ -148,7 +150,9 @@ def test_lists_are_united_with_our_items_first() -> None:
     done = merge({"registry-mirrors": ["c", "b"]}, {"registry-mirrors": ["a", "b"]})
     assert done.settings == {"registry-mirrors": ["a", "c", "b"]}
     assert done.ours == {"registry-mirrors": ["a"]}
-    turned = merge({"registry-mirrors": ["a", "b", "c"]}, {"registry-mirrors": ["b", "a"]}, ours={"registry-mirrors": ["a", "b"]})
+    turned = merge(
+        {"registry-mirrors": ["a", "b", "c"]}, {"registry-mirrors": ["b", "a"]}, ours={"registry-mirrors": ["a", "b"]}
+    )
     assert turned.settings == {"registry-mirrors": ["b", "a", "c"]}
     gone = merge(turned.settings, {}, ours=turned.ours)
     assert gone.settings == {"registry-mirrors": ["c"]}

@@ -20,7 +20,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.write_text(f"alice:100000:65536\nbob:1:100\n{os.getuid()}:200000:65536\n")
     files[0].write_text(files[0].read_text() + "carol:300000:65536\n")
     (tmp_path / "me").write_text(me)
-    (tmp_path / "status").write_text(PACKAGE.format("runc") + PACKAGE.format("docker.io") + PACKAGE.format("podman-docker"))
+    (tmp_path / "status").write_text(
+        PACKAGE.format("runc") + PACKAGE.format("docker.io") + PACKAGE.format("podman-docker")
+    )
     return tmp_path
 
 

@@ -294,7 +294,7 @@ def test_survey(host: Path, request_of: dict[str, Any]) -> None:
 
 def test_members_that_left_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {"docker": ["alice", "eve"]}
-    monkeypatch.setattr(receipts.grp, "getgrnam", lambda name: type("Group", (), {"gr_mem": groups[name]}))
+    monkeypatch.setattr("grp.getgrnam", lambda name: type("Group", (), {"gr_mem": groups[name]}))
     footprint = receipts.record({"members": {"docker": ["bob", "alice"]}})
     assert footprint["members"] == {"docker": ["alice", "bob"]}
     assert receipts.drift(footprint) == ["user bob is no longer in group docker"]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Engine]:
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     one = Engine()
     monkeypatch.setattr(docker_engine, "is_installed", lambda: one.installed)
     monkeypatch.setattr(docker_engine, "is_running", lambda: one.running)
@@ -48,7 +47,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Engine]:
     monkeypatch.setattr(daemon_json, "read_record", lambda role: read(role, records))
     monkeypatch.setattr(daemon_json, "write_record", lambda role, record: write(role, record, records))
     monkeypatch.setattr(daemon_json, "remove_record", lambda role: remove(role, records))
-    yield one
+    return one
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "etc" / "daemon.json"
 
 
-def apply(file: Path, rehearse: bool = False, **asked: Any) -> dict[str, Any]:
+def apply(file: Path, rehearse: Any = False, **asked: Any) -> dict[str, Any]:
     """Run the module's work."""
     defaults: dict[str, Any] = {
         "role": "docker",
@@ -110,7 +109,10 @@ def test_containers_live_through_a_restart_because_live_restore_comes_first(engi
     ("asked", "why"),
     [
         ({"settings": {"data-root": "/srv", **LIVE}}, "new values of data-root would end the running containers alice"),
-        ({"settings": {"log-driver": "local"}}, "a restart without live-restore would end the running containers alice"),
+        (
+            {"settings": {"log-driver": "local"}},
+            "a restart without live-restore would end the running containers alice",
+        ),
     ],
 )
 def test_a_restart_that_would_end_containers_is_refused(
@@ -128,7 +130,7 @@ def test_a_restart_that_would_end_containers_is_refused(
 def test_conflicts_are_refused_before_any_change(engine: Engine, file: Path) -> None:
     file.parent.mkdir()
     file.write_text('{"data-root": "/big"}')
-    with pytest.raises(docker_daemon.RefusedError, match='data-root is "/big" there.*docker_replace_settings: true'):
+    with pytest.raises(docker_daemon.RefusedError, match=r'data-root is "/big" there.*docker_replace_settings: true'):
         apply(file, settings={"data-root": "/srv"})
     assert file.read_text() == '{"data-root": "/big"}'
     apply(file, settings={"data-root": "/srv"}, replace=True)
@@ -203,7 +205,9 @@ def test_a_daemon_that_does_not_start_gets_its_old_settings_back(engine: Engine,
     beside = file.parent / "x.env"
     engine.refuses = ["restart"]
     asked = {"settings": {"log-driver": "no such"}, "files": {str(beside): "x"}}
-    with pytest.raises(docker_daemon.RefusedError, match="says no to restart; the settings of before are in force again"):
+    with pytest.raises(
+        docker_daemon.RefusedError, match="says no to restart; the settings of before are in force again"
+    ):
         apply(file, **asked)
     assert (file.read_text() if file.exists() else "") == before
     assert not beside.exists()
@@ -214,8 +218,19 @@ def test_a_daemon_that_does_not_start_gets_its_old_settings_back(engine: Engine,
 def test_a_run_that_was_cut_off_before_the_restart_restarts_later(engine: Engine, file: Path) -> None:
     engine.refuses = ["restart"]
     asked = {"settings": {"log-driver": "local"}}
-    work = docker_daemon.Work({"role": "docker", "state": "present", "file": str(file), "defaults": [], "replace": False,
-                               "files": {}, "interrupt": False, **asked}, False)
+    work = docker_daemon.Work(
+        {
+            "role": "docker",
+            "state": "present",
+            "file": str(file),
+            "defaults": [],
+            "replace": False,
+            "files": {},
+            "interrupt": False,
+            **asked,
+        },
+        False,
+    )
     work._put_back = lambda kept, action: None  # type: ignore[method-assign]  # killed in the middle
     with pytest.raises(docker_daemon.RefusedError):
         work.do()

@@ -35,8 +35,10 @@ def test_a_fresh_or_unknown_host_has_no_problem(docker: object) -> None:
 
 def test_docker_needs_root() -> None:
     assert refusals({"method": "docker"}, debian(become=False), implemented=ALL_ROLES) == [
-        "tensorflow_method is 'docker', which needs root, and this run may not become root; accepted: virtualenv, or a run that "
-        "may become root."
+        (
+            "tensorflow_method is 'docker', which needs root, and this run may not become root; accepted: virtualenv, or a run that "
+            "may become root."
+        )
     ]
 
 
@@ -78,8 +80,10 @@ def test_another_engine(engines: dict[str, list[str]], variables: dict[str, Any]
 def test_rootless_users_need_subordinate_ids() -> None:
     variables = {"docker_rootless_users": ["alice", "bob"]}
     assert told(FRESH, variables) == [
-        "h: docker_rootless_users names bob, who has no 65536 ids in /etc/subuid and /etc/subgid; accepted: users who have them; "
-        "usermod --add-subuids and --add-subgids give them."
+        (
+            "h: docker_rootless_users names bob, who has no 65536 ids in /etc/subuid and /etc/subgid; accepted: users who have them; "
+            "usermod --add-subuids and --add-subgids give them."
+        )
     ]
     assert told({**FRESH, "subids": None}, variables) == []
     assert told({**FRESH, "subids": ["alice", "bob"]}, variables) == []
