@@ -102,8 +102,8 @@ def kept_as(image: str) -> str:
 # -- getting one ------------------------------------------------------------------------------------------------------
 
 
-def program(requirement: str, index: Mapping[str, Any], has_ca: bool) -> str:
-    """The shell program that makes a GPU image of a CPU image. It is fed to the container, so that no login stays in the image."""
+def program(requirements: Sequence[str], index: Mapping[str, Any], has_ca: bool) -> str:
+    """The shell program that makes an image of another one. It is fed to the container, so that no login stays in the image."""
     lines = ["set -eu"]
     variables = {
         "PIP_INDEX_URL": index.get("url") or "",
@@ -112,28 +112,28 @@ def program(requirement: str, index: Mapping[str, Any], has_ca: bool) -> str:
     }
     variables.update((index.get("proxy") or {}).items())
     lines += ["export {0}={1}".format(name, shlex.quote(value)) for name, value in sorted(variables.items()) if value]
-    package = re.split(r"[\[=<>! ]", requirement)[0]
-    lines += [
-        # Both packages have the same files: without the CPU build first, its removal would leave holes.
-        "python -m pip uninstall --quiet --yes {0}-cpu {0}".format(shlex.quote(package)),
-        "python -m pip install --quiet --no-cache-dir --root-user-action=ignore {0}".format(shlex.quote(requirement)),
-    ]
+    for package in (one.partition("[")[0] for one in requirements if "[and-cuda]" in one):
+        # Both builds have the same files: without the CPU build first, its removal would leave holes.
+        lines.append("python -m pip uninstall --quiet --yes {0}-cpu {0}".format(shlex.quote(package)))
+    install = "python -m pip install --quiet --no-cache-dir --root-user-action=ignore"
+    lines.append(" ".join([install] + [shlex.quote(one) for one in requirements]))
     return "\n".join(lines) + "\n"
 
 
-def build(reference: str, base: Mapping[str, Any], requirement: str, index: Mapping[str, Any]) -> None:
-    """Make an image of another one and the CUDA wheels of its release. Raises DockerError."""
+def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], index: Mapping[str, Any]) -> None:
+    """Make an image of another one and further packages, such as the CUDA wheels of its release. Raises DockerError."""
     name = "tensorwright-build-{0}".format(os.getpid())
     ca_file = str(index.get("ca_file") or "")
     mount = ["--volume", "{0}:{1}:ro".format(ca_file, CA_IN_BUILD)] if ca_file else []
     config = base.get("Config") or {}
     restored = ["CMD " + json.dumps(config.get("Cmd") or ["/bin/bash"])]
     restored.append("ENTRYPOINT " + json.dumps(config.get("Entrypoint") or []))
-    restored.append("ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+    if any("[and-cuda]" in one for one in requirements):
+        restored.append("ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility")
     changes = [word for line in restored for word in ("--change", line)]
     start = ["run", "--interactive", "--name", name, "--entrypoint", "sh", "--user", "0:0", *mount, base["Id"], "-s"]
     try:
-        status, out, err = docker_cli.call(*start, stdin=program(requirement, index, bool(ca_file)))
+        status, out, err = docker_cli.call(*start, stdin=program(requirements, index, bool(ca_file)))
         if status:
             said = out + err
             why = docker_cli.explain(said) if status == 125 else diagnosis.explain(said) or docker_cli.explain(said)

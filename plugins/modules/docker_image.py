@@ -26,10 +26,11 @@ options:
     description: The image that this one is built from, where it is built.
     type: str
     default: ""
-  requirement:
+  requirements:
     description: What is installed into the base.
-    type: str
-    default: ""
+    type: list
+    elements: str
+    default: []
   build:
     description: Whether this host builds the image; otherwise it pulls what another one has built.
     type: bool
@@ -132,7 +133,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "rolled_back", "absent", "proved"], "default": "present"},
             "image": {"type": "str"},
             "base": {"type": "str", "default": ""},
-            "requirement": {"type": "str", "default": ""},
+            "requirements": {"type": "list", "elements": "str", "default": []},
             "build": {"type": "bool", "default": True},
             "push": {"type": "bool", "default": False},
             "index": {"type": "dict", "default": {}, "no_log": False},
@@ -238,7 +239,7 @@ def built(asked: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     if base is None:
         docker_cli.pull(asked["base"], asked["retries"])
         base = find(asked["base"])
-    docker_images.build(asked["image"], base or {"Id": asked["base"]}, asked["requirement"], asked["index"])
+    docker_images.build(asked["image"], base or {"Id": asked["base"]}, asked["requirements"], asked["index"])
     if asked["push"]:
         docker_cli.done("push", "--quiet", asked["image"])
     return find(asked["image"])

@@ -143,7 +143,8 @@ def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:
         "tag": chosen.tag,
         "digest": chosen.digest,
         "base": chosen.base,
-        "requirement": chosen.requirement,
+        "requirements": list(chosen.requirements),
+        "programs": list(chosen.programs),
         "gpus": tried.gpu.serving if tried.gpu else 0,
     }
     plan["notes"].extend(notes)

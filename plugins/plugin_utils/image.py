@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
 
 VARIABLES: Final = "tensorflow_docker_"
 OWN: Final = "tensorwright/tensorflow"  # what images are called that are built here
+PROGRAMS: Final = ("jupyter", "tensorboard")
 _YES = ("true", "yes", "on", "1")
 _REFERENCE = re.compile(
     r"(?P<name>(?:[\w.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
@@ -29,6 +31,7 @@ class Wish:
     image: str = ""
     jupyter: bool = False
     registry: str = ""
+    packages: tuple[str, ...] = ()
 
 
 def read(variables: Mapping[str, object]) -> tuple[Wish, list[Problem]]:
@@ -46,7 +49,12 @@ def read(variables: Mapping[str, object]) -> tuple[Wish, list[Problem]]:
         accepted = "host, host:port or host/path without https://, or empty"
         found.append(_problem("registry", registry, "which is no registry's address", accepted))
         registry = ""
-    return Wish(image, texts["jupyter"].lower() in _YES, registry), found
+    given = variables.get(VARIABLES + "extra_packages")
+    packages = tuple(str(one) for one in given if isinstance(one, str)) if isinstance(given, (list, tuple)) else ()
+    if image and packages:
+        accepted = "an image that has what is wanted, or tensorflow_docker_image: empty"
+        found.append(_problem("extra_packages", list(packages), f"but {VARIABLES}image is '{image}'", accepted))
+    return Wish(image, texts["jupyter"].lower() in _YES, registry, packages), found
 
 
 def _text(value: object) -> str:
@@ -60,13 +68,14 @@ def _problem(name: str, given: object, why: str, accepted: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """name:tag or name@digest; with `base` and `requirement` it is made of that image and those wheels."""
+    """name:tag or name@digest; with `base` and `requirements` it is made of that image and those packages."""
 
     name: str
     tag: str | None
     digest: str | None = None
     base: str | None = None
-    requirement: str | None = None
+    requirements: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()  # which of Jupyter and TensorBoard it has
 
     @property
     def reference(self) -> str:
@@ -129,25 +138,41 @@ def plan(
     if wish.image:
         reference = _REFERENCE.fullmatch(wish.image)
         assert reference is not None
-        return Image(reference["name"], reference["tag"], reference["digest"]), []
-    row = tables.images[tables.series[release.series].images]
+        return Image(reference["name"], reference["tag"], reference["digest"], programs=PROGRAMS), []
+    series = tables.series[release.series]
+    row = tables.images[series.images]
     prefix = f"{wish.registry}/" if wish.registry else ""
-    official_name = f"{prefix}{row.repository}"
-    notes = []
-    if wish.jupyter and not any("jupyter" in tag for tag in row.tags):
-        notes.append(f"The images of TensorFlow {release.version} all have Jupyter.")
-    built = device == "gpu" and not works_on_gpus(release, tables)
-    tag = _tag(row.tags, "cpu" if built else device, wish.jupyter, python)
     version = release.channel if release.channel == "nightly" else release.version
-    if not built:
-        return Image(official_name, tag.replace("X", version, 1)), notes
-    base = f"{official_name}:{tag.replace('X', version, 1)}"
-    own = Image(f"{prefix}{OWN}", tag.replace("X", f"{release.version}-gpu", 1), None, base, requirement)
-    notes.append(
-        f"The official GPU image of TensorFlow {release.version} lacks the cuDNN that it needs and finds no GPU: "
-        f"{own.name}:{own.tag} is built from {base} and CUDA's wheels."
-    )
-    return own, notes
+    made_for_gpus = device == "gpu" and not works_on_gpus(release, tables)
+    tag = _tag(row.tags, "cpu" if made_for_gpus else device, wish.jupyter, python).replace("X", version, 1)
+    found = Image(f"{prefix}{row.repository}", tag, programs=_programs(wish, row, series.tensorboard))
+    notes = []
+    if wish.jupyter and not any("jupyter" in one for one in row.tags):
+        notes.append(f"The images of TensorFlow {release.version} all have Jupyter.")
+    if not made_for_gpus and not wish.packages:
+        return found, notes
+    requirements = (*((requirement,) if made_for_gpus else ()), *wish.packages)
+    own = _own_tag(tag, version, made_for_gpus, wish.packages)
+    built = Image(f"{prefix}{OWN}", own, None, found.reference, requirements, found.programs)
+    if made_for_gpus:
+        notes.append(
+            f"The official GPU image of TensorFlow {release.version} lacks the cuDNN that it needs and finds no GPU: "
+            f"{built.reference} is built from {found.reference} and CUDA's wheels."
+        )
+    return built, notes
+
+
+def _own_tag(tag: str, version: str, made_for_gpus: bool, packages: tuple[str, ...]) -> str:
+    """The tag of an image that is built: other packages, another tag."""
+    own = tag.replace(version, f"{version}-gpu", 1) if made_for_gpus else tag
+    return f"{own}-{hashlib.sha256(repr(sorted(packages)).encode()).hexdigest()[:8]}" if packages else own
+
+
+def _programs(wish: Wish, row: Images, tensorboard: bool) -> tuple[str, ...]:
+    names = {re.split(r"[\[=<>!~; ]", package)[0].lower() for package in wish.packages}
+    jupyter = wish.jupyter or not any("jupyter" in tag for tag in row.tags) or names & {"jupyter", "notebook"}
+    has = {"jupyter": jupyter, "tensorboard": tensorboard or "tensorboard" in names}
+    return tuple(name for name in PROGRAMS if has[name])
 
 
 def _tag(known: Iterable[str], device: str, jupyter: bool, python: str | None) -> str:

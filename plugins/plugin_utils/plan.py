@@ -67,9 +67,9 @@ class PlanToolkit(TypedDict):
 
 
 class PlanImage(TypedDict):
-    """reference: name and tag or digest, as it is pulled. base and requirement: of an image that is built, what it is made of.
+    """reference: name and tag or digest, as it is pulled. base and requirements: of an image that is built, what it is made of.
 
-    gpus: how many a session in it has to find.
+    programs: which of Jupyter and TensorBoard it has. gpus: how many a session in it has to find.
     """
 
     reference: str | None
@@ -77,7 +77,8 @@ class PlanImage(TypedDict):
     tag: str | None
     digest: str | None
     base: str | None
-    requirement: str | None
+    requirements: list[str]
+    programs: list[str]
     gpus: int
 
 
@@ -165,7 +166,8 @@ def blank() -> Plan:
             "tag": None,
             "digest": None,
             "base": None,
-            "requirement": None,
+            "requirements": [],
+            "programs": [],
             "gpus": 0,
         },
         "constraints": [],

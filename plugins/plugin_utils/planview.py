@@ -73,7 +73,7 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
     if plan["image"]["reference"]:
         yield _line("image", plan["image"]["reference"])
         if plan["image"]["base"]:
-            yield _line("built from", f"{plan['image']['base']} and {plan['image']['requirement']}")
+            yield _line("built from", f"{plan['image']['base']} and {', '.join(plan['image']['requirements'])}")
     yield from _gpu(plan)
     if plan["build"]["bazel"]:
         yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")

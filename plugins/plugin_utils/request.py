@@ -70,6 +70,7 @@ _ROLE_NAMES = (
     "docker_state",
     "docker_image",
     "docker_jupyter",
+    "docker_extra_packages",
     "docker_registry",
     "docker_builder",
     "docker_refresh",

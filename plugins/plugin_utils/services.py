@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, one_line, show
 
@@ -47,24 +46,22 @@ def problems(plan: Plan, variables: Mapping[str, Any]) -> Iterator[Problem]:
         if place in taken:
             yield _problem(f"gives port {number} to {taken[place]} and to {one_line(user)}", "a port for each of them")
         taken[place] = one_line(user)
-        if kind == "jupyter" and not _has_jupyter(plan, variables):
+        image = plan["image"]
+        if image["reference"] and kind not in image["programs"]:
+            remedy = "jupyter: true" if kind == "jupyter" else "extra_packages: [tensorboard]"
             yield _problem(
-                f"has a jupyter for {one_line(user)}, and the image {plan['image']['reference']} is without Jupyter",
-                "the same with tensorflow_docker_jupyter: true",
+                f"has a {kind} for {one_line(user)}, and the image {image['reference']} is without it",
+                f"the same with tensorflow_docker_{remedy}",
             )
 
 
 def _port(value: object) -> int | None:
     text = str(value).strip()
-    return int(text) if not isinstance(value, bool) and text.isascii() and text.isdigit() and 0 < int(text) < 65536 else None
-
-
-def _has_jupyter(plan: Plan, variables: Mapping[str, Any]) -> bool:
-    """Whether the planned image has it, as far as its name tells: the oldest all have, a site's own may have."""
-    image = plan["image"]
-    old = versions.within(plan["tensorflow"]["version"] or "2", "<1.13")
-    asked = str(variables.get("tensorflow_docker_jupyter", "")).strip().lower() in ("true", "yes", "on", "1")
-    return asked or old or bool(variables.get("tensorflow_docker_image")) or image["reference"] is None
+    return (
+        int(text)
+        if not isinstance(value, bool) and text.isascii() and text.isdigit() and 0 < int(text) < 65536
+        else None
+    )
 
 
 def _problem(what: str, accepted: str) -> Problem:

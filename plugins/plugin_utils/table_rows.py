@@ -98,6 +98,7 @@ class Series:
     build: SourceBuild | None
     images: str
     image_gpu: bool
+    tensorboard: bool  # whether its packages bring TensorBoard along
     mb: Sizes
 
 

@@ -103,6 +103,7 @@ def _series(name: str, row: Row) -> Series:
         build=build,
         images=row.text("images"),
         image_gpu=row.flag("image_gpu", default=True),
+        tensorboard=row.flag("tensorboard", default=True),
         mb=row.row("mb").into(_sizes),
     )
 

@@ -20,7 +20,7 @@ OWN = "hub.example.org/tensorwright/tensorflow:2.21.0-gpu"
 ASKED: dict[str, Any] = {
     "image": ONE,
     "base": "",
-    "requirement": "",
+    "requirements": [],
     "build": True,
     "push": False,
     "index": {},
@@ -323,7 +323,7 @@ def test_a_container_without_its_gpus_names_cause_and_remedy(says: str, told: st
 BUILD: dict[str, Any] = {
     "image": OWN,
     "base": BASE,
-    "requirement": "tensorflow[and-cuda]==2.21.0",
+    "requirements": ["tensorflow[and-cuda]==2.21.0", "pandas<3"],
     "gpus": 2,
     "gpu_access": "gpus",
 }
@@ -343,7 +343,7 @@ def test_a_gpu_image_is_made_of_the_cpu_image_and_the_wheels(store: Store, engin
     assert lines[0] == "set -eu"
     assert "export PIP_INDEX_URL=https://me:secret@pypi.example.org/simple" in lines
     assert lines[-2] == "python -m pip uninstall --quiet --yes tensorflow-cpu tensorflow"
-    assert shlex.split(lines[-1])[-1] == "tensorflow[and-cuda]==2.21.0"
+    assert shlex.split(lines[-1])[-2:] == ["tensorflow[and-cuda]==2.21.0", "pandas<3"]
     assert not any("secret" in word for call in engine.calls for word in call)
     (run,) = [call for call in engine.calls if call[0] == "run"]
     assert run[-2:] == ("sha256:base", "-s")

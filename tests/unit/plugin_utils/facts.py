@@ -307,6 +307,9 @@ def images(_: Raw, ours: Tables) -> Iterator[str]:
     for name, works in frozen("sources")["image_gpu_works"].items():
         yield from equal(f"{name}.image_gpu", ours.series[name].image_gpu, works)
     yield from equal("2.22.image_gpu", ours.series["2.22"].image_gpu, False)
+    for name, series in ours.series.items():
+        without = frozen("sources")["without_tensorboard"]
+        yield from equal(f"{name}.tensorboard", series.tensorboard, name not in without)
     broken = frozen("sources")["image_gpu_broken_releases"]
     for release in (*ours.releases.values(), ours.nightly):
         yield from equal(f"{release.version}.image_gpu", release.image_gpu, release.version not in broken)

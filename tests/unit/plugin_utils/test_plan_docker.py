@@ -86,7 +86,7 @@ def test_where_the_official_gpu_image_finds_no_gpu_one_is_built(version: str) ->
     image = plan["image"]
     assert (image["name"], image["tag"]) == ("tensorwright/tensorflow", f"{version}-gpu")
     assert image["base"] == f"tensorflow/tensorflow:{version}"
-    assert image["requirement"] == f"tensorflow[and-cuda]=={version}"
+    assert image["requirements"] == [f"tensorflow[and-cuda]=={version}"]
     assert (
         plan["notes"].count(
             f"The official GPU image of TensorFlow {version} lacks the cuDNN that it needs and finds no GPU: "
@@ -101,6 +101,38 @@ def test_what_is_built_comes_from_and_goes_to_the_site_s_registry() -> None:
     assert image["name"] == "registry.example.org:5000/tensorwright/tensorflow"
     assert image["tag"] == "2.21.0-gpu-jupyter"
     assert image["base"] == "registry.example.org:5000/tensorflow/tensorflow:2.21.0-jupyter"
+
+
+def test_further_packages_are_built_into_an_image_of_their_own() -> None:
+    one = docker(debian(), jupyter=True, extra_packages=["tensorboard", "pandas<3"])["image"]
+    assert one["base"] == "tensorflow/tensorflow:2.21.0-jupyter"
+    assert one["requirements"] == ["tensorboard", "pandas<3"]
+    assert one["programs"] == ["jupyter", "tensorboard"]
+    assert one["name"] == "tensorwright/tensorflow"
+    assert one["tag"].startswith("2.21.0-jupyter-")
+    assert docker(debian(), jupyter=True, extra_packages=["pandas<3", "tensorboard"])["image"]["tag"] == one["tag"]
+    assert docker(debian(), jupyter=True, extra_packages=["pandas"])["image"]["tag"] != one["tag"]
+    image = docker(GPUS, {"version": "2.21.0"}, extra_packages=["pandas"])["image"]
+    assert image["base"] == "tensorflow/tensorflow:2.21.0"
+    assert image["requirements"] == ["tensorflow[and-cuda]==2.21.0", "pandas"]
+    image = docker(GPUS, {"version": "2.17.0"}, extra_packages=["pandas"])["image"]
+    assert image["base"] == "tensorflow/tensorflow:2.17.0-gpu"
+    assert image["requirements"] == ["pandas"]
+
+
+def test_packages_are_not_put_into_the_site_s_own_image() -> None:
+    (sentence_,) = refused(debian(), image="example.org/tf:7", extra_packages=["pandas"])
+    assert sentence_.startswith(
+        "tensorflow_docker_extra_packages is a list, but tensorflow_docker_image is 'example.org/tf:7'; accepted: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "programs"),
+    [("2.21.0", []), ("2.20.0", ["tensorboard"]), ("1.15.5", ["tensorboard"]), ("1.12.0", ["jupyter", "tensorboard"])],
+)
+def test_which_programs_an_image_has(version: str, programs: list[str]) -> None:
+    assert docker(debian(), {"version": version})["image"]["programs"] == programs
 
 
 def test_official_images_of_the_site_s_registry() -> None:

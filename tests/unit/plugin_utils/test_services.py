@@ -15,7 +15,12 @@ BOARD = {"service": "tensorboard", "user": "alice"}
 
 
 def told(*rows: Any, method: str = "docker", version: str = "latest", **variables: Any) -> list[str]:
-    named = {"tensorflow_docker_jupyter": True, **variables, "tensorflow_docker_services": list(rows)}
+    named = {
+        "tensorflow_docker_jupyter": True,
+        "tensorflow_docker_extra_packages": ["tensorboard"],
+        **variables,
+        "tensorflow_docker_services": list(rows),
+    }
     made = plan({"method": method, "version": version}, debian(), named)
     return [f"{one['message']}; accepted: {one['accepted']}" for one in made["problems"]]
 
@@ -57,17 +62,24 @@ def test_what_cannot_be(rows: list[dict[str, Any]], sentence: str) -> None:
     assert told(*rows) == [f"tensorflow_docker_services {sentence}"]
 
 
-def test_jupyter_wants_an_image_with_jupyter() -> None:
-    assert told(JUPYTER, tensorflow_docker_jupyter=False) == [
+def test_a_service_wants_an_image_that_has_its_program() -> None:
+    bare = {"tensorflow_docker_jupyter": False, "tensorflow_docker_extra_packages": []}
+    assert told(JUPYTER, **bare) == [
         (
-            "tensorflow_docker_services has a jupyter for alice, and the image tensorflow/tensorflow:2.21.0 is without Jupyter; "
-            "accepted: the same with tensorflow_docker_jupyter: true"
+            "tensorflow_docker_services has a jupyter for alice, and the image tensorflow/tensorflow:2.21.0 is without it; accepted: "
+            "the same with tensorflow_docker_jupyter: true"
         )
     ]
-    assert told(BOARD, tensorflow_docker_jupyter=False) == []
-    assert told(JUPYTER, tensorflow_docker_jupyter=False, version="1.12.0") == []
-    assert told(JUPYTER, tensorflow_docker_jupyter=False, version="1.15.5") != []
-    assert told(JUPYTER, tensorflow_docker_jupyter=False, tensorflow_docker_image="site/tf:1") == []
+    assert told(BOARD, **bare) == [
+        (
+            "tensorflow_docker_services has a tensorboard for alice, and the image tensorflow/tensorflow:2.21.0 is without it; "
+            "accepted: the same with tensorflow_docker_extra_packages: [tensorboard]"
+        )
+    ]
+    assert told(BOARD, **bare, version="2.20.0") == []
+    assert told(JUPYTER, **bare, version="1.12.0") == []
+    assert told(JUPYTER, **bare, version="1.15.5") != []
+    assert told(JUPYTER, BOARD, **bare, tensorflow_docker_image="site/tf:1") == []
 
 
 def test_a_value_of_another_type_and_another_method_are_not_looked_at() -> None:
