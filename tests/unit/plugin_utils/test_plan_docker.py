@@ -199,7 +199,7 @@ def test_an_official_image_that_finds_no_gpu(version: str, tag: str, why: str) -
     ],
 )
 def test_values_that_no_image_has(name: str, given: str, why: str) -> None:
-    (sentence_,) = refused(debian(), **{name: given})
+    (sentence_,) = refused(debian(), None, **{name: given})
     assert sentence_.startswith(f"tensorflow_docker_{name} is '{given}', {why}; accepted: ")
 
 

@@ -63,7 +63,7 @@ def test_what_cannot_be(rows: list[dict[str, Any]], sentence: str) -> None:
 
 
 def test_a_service_wants_an_image_that_has_its_program() -> None:
-    bare = {"tensorflow_docker_jupyter": False, "tensorflow_docker_extra_packages": []}
+    bare: dict[str, Any] = {"tensorflow_docker_jupyter": False, "tensorflow_docker_extra_packages": []}
     assert told(JUPYTER, **bare) == [
         (
             "tensorflow_docker_services has a jupyter for alice, and the image tensorflow/tensorflow:2.21.0 is without it; accepted: "
