@@ -23,6 +23,8 @@ START = [
 ]
 # An engine in a container: it mounts, it makes devices and networks, and its storage wants a file system that is no overlay.
 DOCKER = ["--privileged", "--volume", "/var/lib/docker"]
+# Where control groups are of version 1, those of a container in a container are found in a namespace of its own only.
+DOCKER_OPTIONS = "echo DOCKER_OPTS=--default-cgroupns-mode=private >/etc/default/docker\n"
 
 
 class Platform(TypedDict, total=False):
@@ -119,6 +121,7 @@ def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
         if repository or "gpus" in platform
         else ""
     )
+    script += DOCKER_OPTIONS if platform.get("docker") else ""
     script += gpu_host.driver(platform["driver"]) if "driver" in platform else ""
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
