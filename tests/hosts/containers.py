@@ -122,7 +122,8 @@ def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
         else ""
     )
     script += DOCKER_OPTIONS if platform.get("docker") else ""
-    script += gpu_host.driver(platform["driver"]) if "driver" in platform else ""
+    if "driver" in platform:
+        script += gpu_host.device_files(len(platform.get("gpus", []))) + gpu_host.driver(platform["driver"])
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)

@@ -36,6 +36,7 @@ def info(root: Login, field: str) -> str:
 def container(machine: Host, alice: Login) -> str:
     """A container of alice's that runs all the time; return what tells it from another one."""
     inside(machine, container_image.script())
+    alice.run("docker rm --force long")
     alice.check_output(f"docker run --detach --name long --init {container_image.NAME} sleep 100000")
     return state(alice)
 
