@@ -177,3 +177,15 @@ def test_settings_with_which_the_engine_does_not_start_are_taken_back(
     assert root.service("docker").is_running
     assert state(alice) == container
     play(PLAY, **EVERYTHING).changed_nothing()
+
+
+@pytest.mark.parametrize("machine", ["debian12"], indirect=True)
+def test_an_engine_without_root(root: Login, bob: Login, play: Callable[..., Run]) -> None:
+    play(PLAY, docker_rootless_users=["bob"]).succeeded()
+    assert "rootless" in bob.check_output("bash -lc 'docker info --format {{.SecurityOptions}}'")
+    assert root.file("/var/lib/systemd/linger/bob").exists
+    play(PLAY, docker_rootless_users=["bob"]).changed_nothing()
+    play(PLAY).succeeded()
+    assert not root.file("/var/lib/systemd/linger/bob").exists
+    assert not root.file("/etc/systemd/user/tensorwright-docker.service").exists
+    assert bob.run("bash -lc 'docker info'").rc != 0
