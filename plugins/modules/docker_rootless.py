@@ -101,14 +101,19 @@ class User:
         if reload:
             self.systemctl("daemon-reload")
         if self.systemctl("start", self.unit).status != 0:
-            why = docker_engine.run("journalctl", "--quiet", "_SYSTEMD_USER_UNIT=" + self.unit, "-n", "1", "-o", "cat")
-            raise EngineError("the engine of user {0} does not start: {1}".format(self.name, why.output.strip()))
+            raise EngineError("the engine of user {0} does not start: {1}".format(self.name, self._why()))
 
     def stop(self) -> None:
         """End the engine, and what was started for it. Raises EngineError."""
         if self.is_active():
             self.systemctl("stop", self.unit)
         self._loginctl("disable-linger")
+
+    def _why(self) -> str:
+        """The engine's own words; its inner half only tells that the outer one has ended."""
+        told = docker_engine.run("journalctl", "-q", "_SYSTEMD_USER_UNIT=" + self.unit, "-n", "50", "-o", "cat").output
+        lines = [line.strip() for line in told.splitlines() if "error" in line and "child" not in line]
+        return (lines or ["its journal tells no error"])[-1]
 
     def _loginctl(self, verb: str) -> None:
         done = docker_engine.run("loginctl", verb, self.name)

@@ -23,6 +23,9 @@ START = [
 ]
 # An engine in a container: it mounts, it makes devices and networks, and its storage wants a file system that is no overlay.
 DOCKER = ["--privileged", "--volume", "/var/lib/docker"]
+# Where control groups are of version 1, those of a container in a container are found in a namespace of its own only.
+DOCKER_OPTIONS = "echo DOCKER_OPTS=--default-cgroupns-mode=private >/etc/default/docker\n"
+TUNNELS = "chmod 666 /dev/net/tun\n"  # as udev does, which a container has not
 
 
 class Platform(TypedDict, total=False):
@@ -119,7 +122,9 @@ def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
         if repository or "gpus" in platform
         else ""
     )
-    script += gpu_host.driver(platform["driver"]) if "driver" in platform else ""
+    script += DOCKER_OPTIONS + TUNNELS if platform.get("docker") else ""
+    if "driver" in platform:
+        script += gpu_host.device_files(len(platform.get("gpus", []))) + gpu_host.driver(platform["driver"])
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)

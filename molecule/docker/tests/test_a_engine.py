@@ -36,6 +36,7 @@ def info(root: Login, field: str) -> str:
 def container(machine: Host, alice: Login) -> str:
     """A container of alice's that runs all the time; return what tells it from another one."""
     inside(machine, container_image.script())
+    alice.run("docker rm --force long")
     alice.check_output(f"docker run --detach --name long --init {container_image.NAME} sleep 100000")
     return state(alice)
 
@@ -176,3 +177,15 @@ def test_settings_with_which_the_engine_does_not_start_are_taken_back(
     assert root.service("docker").is_running
     assert state(alice) == container
     play(PLAY, **EVERYTHING).changed_nothing()
+
+
+@pytest.mark.parametrize("machine", ["debian12"], indirect=True)
+def test_an_engine_without_root(root: Login, bob: Login, play: Callable[..., Run]) -> None:
+    play(PLAY, docker_rootless_users=["bob"]).succeeded()
+    assert "rootless" in bob.check_output("bash -lc 'docker info --format {{.SecurityOptions}}'")
+    assert root.file("/var/lib/systemd/linger/bob").exists
+    play(PLAY, docker_rootless_users=["bob"]).changed_nothing()
+    play(PLAY).succeeded()
+    assert not root.file("/var/lib/systemd/linger/bob").exists
+    assert not root.file("/etc/systemd/user/tensorwright-docker.service").exists
+    assert bob.run("bash -lc 'docker info'").rc != 0

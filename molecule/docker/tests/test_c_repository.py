@@ -3,6 +3,7 @@
 The packages are stand-ins: an engine that only looks like one.
 """
 
+import os
 from collections.abc import Callable
 
 from testinfra.host import Host as Login
@@ -13,7 +14,7 @@ from tests.runs import Run
 
 MACHINES = ["upstream"]
 PLAY = "playbooks/docker.yml"
-ADDRESS = "http://docker-docker-repository/linux/debian"
+ADDRESS = f"http://{os.environ['MOLECULE_SCENARIO_NAME']}-docker-repository/linux/debian"
 PACKAGES = ("docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin")
 OURS = "/etc/apt/sources.list.d/tensorwright-docker.list"
 

@@ -24,9 +24,8 @@ def settings(root: Login) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def image(machine: Host) -> None:
-    """A container image, device files, and a specification of them."""
-    inside(machine, container_image.script() + gpu_host.device_files(2))
-    inside(machine, "systemctl restart nvidia-cdi-refresh.service")
+    """A container image."""
+    inside(machine, container_image.script())
 
 
 def test_the_planned_toolkit_is_held(root: Login) -> None:
