@@ -21,13 +21,17 @@ from tests.runs import GREETING, SESSION, run
 MACHINES = ["debian12", "debian13"]
 HUB = f"{tensorflow_image.HUB_NAME}:{tensorflow_image.VERSION}"
 OWN = f"tensorwright/tensorflow:{tensorflow_image.VERSION}-jupyter-"
+VERSION = """
+import tensorflow as tf
+open('made', 'w').close()
+print(tf.__version__)
+"""
 TRAINING = """
 import tensorflow as tf
 writer = tf.summary.create_file_writer('runs/train')
 with writer.as_default():
     for step in range(20):
         tf.summary.scalar('loss', 1 / (step + 1), step=step)
-print(tf.__version__)
 """
 # As a user's own program on the host would ask.
 FETCH = """
@@ -131,13 +135,11 @@ def test_a_user_runs_a_session_from_a_login_shell(alice: Login) -> None:
 
 
 def test_programs_run_as_the_user_in_the_working_directory(alice: Login) -> None:
-    alice.check_output("mkdir -p 'my work' && cd 'my work' && echo %s >train.py", TRAINING)
-    assert alice.check_output("cd 'my work' && tensorflow-docker train.py").splitlines()[-1] == tensorflow_image.VERSION
-    assert alice.check_output("stat --format %%U:%%G 'my work'/runs/train") == "alice:alice"
-    alice.check_output("mv 'my work'/runs .")
-    assert alice.check_output(
-        "tensorflow-docker -- sh -c 'whoami; id -u; pwd; echo x >~/kept; cat ~/kept; echo $HOME'"
-    ).split() == [
+    alice.check_output("mkdir -p 'my work' runs && echo %s >'my work'/version.py", VERSION)
+    assert alice.check_output("cd 'my work' && tensorflow-docker version.py") == tensorflow_image.VERSION
+    assert alice.check_output("stat --format %%U:%%G 'my work'/made") == "alice:alice"
+    inside = "tensorflow-docker -- sh -c 'whoami; id -u; pwd; echo x >~/kept; cat ~/kept; echo $HOME'"
+    assert alice.check_output(inside).split() == [
         "alice",
         alice.check_output("id -u"),
         "/home/alice",
@@ -198,6 +200,7 @@ def test_jupyter_and_tensorboard_answer_to_their_tokens_alone(
 ) -> None:
     with_services().succeeded()
     root = login("root")
+    login("alice").check_output("tensorflow-docker -c %s", TRAINING)
     secret = token(root, "jupyter", "alice")
     assert fetch(root, f"http://127.0.0.1:8888/api/contents?token={secret}", "runs").startswith("200")
     assert fetch(root, "http://127.0.0.1:8888/api/contents").strip() == "403"
