@@ -127,11 +127,25 @@ def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], 
     mount = ["--volume", "{0}:{1}:ro".format(ca_file, CA_IN_BUILD)] if ca_file else []
     config = base.get("Config") or {}
     restored = ["CMD " + json.dumps(config.get("Cmd") or ["/bin/bash"])]
-    restored.append("ENTRYPOINT " + json.dumps(config.get("Entrypoint") or []))
+    restored += ["ENTRYPOINT " + json.dumps(config["Entrypoint"])] if config.get("Entrypoint") else []
     if any("[and-cuda]" in one for one in requirements):
         restored.append("ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility")
     changes = [word for line in restored for word in ("--change", line)]
-    start = ["run", "--interactive", "--name", name, "--entrypoint", "sh", "--user", "0:0", *mount, base["Id"], "-s"]
+    # Without an entrypoint of its own: an empty one cannot be put back by a commit.
+    start = [
+        "run",
+        "--interactive",
+        "--name",
+        name,
+        "--entrypoint",
+        "",
+        "--user",
+        "0:0",
+        *mount,
+        base["Id"],
+        "sh",
+        "-s",
+    ]
     try:
         status, out, err = docker_cli.call(*start, stdin=program(requirements, index, bool(ca_file)))
         if status:

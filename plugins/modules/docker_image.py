@@ -180,7 +180,12 @@ def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     answer: Answer = {}
     same = records and records[0]["id"] == record["id"] and store.access() == gpu_access
     if not same or not record.get("session"):
-        answer["session"] = docker_images.prove(store, record, gpu_access, asked)
+        try:
+            answer["session"] = docker_images.prove(store, record, gpu_access, asked)
+        except DockerError:
+            if record.get("base") and not record.get("session"):  # or the next run would take it for one that is there
+                docker_images.discard(dict(record, base=None), records)
+            raise
         record = dict(record, session=answer["session"], proved=now())
     docker_cli.done("tag", record["id"], docker_images.kept_as(record["id"]))
     records = [record] + [other for other in records if other["id"] != record["id"]]

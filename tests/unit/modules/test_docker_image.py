@@ -346,7 +346,8 @@ def test_a_gpu_image_is_made_of_the_cpu_image_and_the_wheels(store: Store, engin
     assert shlex.split(lines[-1])[-2:] == ["tensorflow[and-cuda]==2.21.0", "pandas<3"]
     assert not any("secret" in word for call in engine.calls for word in call)
     (run,) = [call for call in engine.calls if call[0] == "run"]
-    assert run[-2:] == ("sha256:base", "-s")
+    assert run[-3:] == ("sha256:base", "sh", "-s")
+    assert run[run.index("--entrypoint") + 1] == ""
     assert "/etc/ca.crt:/tensorwright-ca.crt:ro" in run
     (commit,) = [call for call in engine.calls if call[0] == "commit"]
     assert 'CMD ["/bin/bash"]' in commit
@@ -361,6 +362,15 @@ def test_a_failed_build_says_why_and_leaves_no_container(store: Store, engine: E
         present(store, **BUILD)
     assert engine.calls[-1][0] == "rm"
     assert OWN not in engine.tags
+
+
+def test_a_built_image_that_fails_its_session_is_not_taken_by_the_next_run(
+    store: Store, engine: Engine, proofs: list[str]
+) -> None:
+    with pytest.raises(DockerError, match="the session test failed"):
+        present(store, **{**BUILD, "image": "own:bad"})
+    assert "own:bad" not in engine.tags
+    assert BASE in engine.tags
 
 
 def test_one_host_builds_for_all(store: Store, engine: Engine, proofs: list[str], tmp_path: Path) -> None:
