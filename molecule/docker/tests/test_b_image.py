@@ -226,7 +226,7 @@ def test_services_listen_for_their_host_alone_and_run_as_their_user(root: Login)
         assert f"127.0.0.1:{port} " in listening
         assert f"0.0.0.0:{port} " not in listening
     for unit, user in zip(UNITS, ("alice", "alice", "bob"), strict=True):
-        owners = root.check_output("docker top %s -eo user:20", unit).split()[1:]
+        owners = root.check_output("docker top %s -eo pid,user:20", unit).split()[3::2]
         assert set(owners) == {user}
 
 
@@ -279,7 +279,7 @@ def test_a_browser_shows_the_scalars_and_without_the_token_does_not(chromium: Ca
     shown = chromium(f"http://127.0.0.1:6006/{secret}/#timeseries", "loss", "train")
     assert "loss" in shown
     assert "train" in shown
-    shown = chromium("http://127.0.0.1:6006/#timeseries", "404")
+    shown = chromium("http://127.0.0.1:6006/#timeseries", "Not found")
     assert "loss" not in shown
 
 
