@@ -6,7 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import condasite, nvidia_wishes, site, specs
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    condasite,
+    engine,
+    nvidia_wishes,
+    services,
+    site,
+    specs,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 DOCUMENTATION = r"""
@@ -54,6 +61,7 @@ def plan(
     facts = nvidia_wishes.facts(site.may_become(host, variables), variables)
     made = resolve(request, facts, names=variables)
     made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
+    made["problems"].extend([*engine.problems(made, facts, variables), *services.problems(made, variables)])
     nvidia_wishes.add(made, variables)
     site.add(made, facts, variables)
     return {**made}

@@ -163,7 +163,7 @@ def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict
     if forbidden:
         raise RepositoryError("; ".join(forbidden))
     keyring = os.path.join(apt, KEYRING)
-    key = _wanted_key(asked, keyring)
+    key = wanted_key(asked, keyring)
     line = "deb [arch={0} signed-by={1}] {2} /\n".format(asked["architecture"], keyring, asked["url"])
     repair_sources(edit, apt, asked["url"], asked["retired_files"])
     repair_keyrings(edit, apt, asked["retired_keys"])
@@ -173,7 +173,7 @@ def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict
     return {"keyring": keyring, "list": os.path.join(apt, LIST), "pins": os.path.join(apt, PINS)}
 
 
-def _wanted_key(asked: Mapping[str, Any], keyring: str) -> bytes:
+def wanted_key(asked: Mapping[str, Any], keyring: str) -> bytes:
     """The key: the one that is there already if it is right, else the given or the downloaded one."""
     try:
         return certificate(_bytes(keyring) or b"", asked["fingerprint"], keyring)

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from posixpath import dirname
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions, wheelurl
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanImage
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanToolkit
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
 
 _ORIGINS = {"system": "the distribution's packages", "standalone": "python-build-standalone", "conda": "conda-forge"}
 
@@ -30,7 +30,7 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         "wheel_sha256": (asked.wheel_url and asked.wheel_sha256) or None,
         "guide_url": _guide_url(tried, context),
         "moves": release.channel == "nightly" and asked.nightly == "newest",
-        "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
+        "cuda_build": _cuda_build(tried, asked),
     }
     if tried.python:
         _python(plan, tried.python, context)
@@ -38,11 +38,14 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     roles = list(METHODS[asked.method]) if asked.method else []
     if tried.gpu:
         _fill_gpu(plan, tried, context)
+        if asked.method == "docker":
+            roles.insert(roles.index("docker") + 1, "nvidia_docker")
+            plan["toolkit"] = _toolkit(context)
         roles = [*tried.gpu.roles, *roles]
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":
         plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"
-        plan["image"] = _image(tried, context)
+        _fill_image(plan, tried, context)
     if asked.method == "source" and series.build:
         plan["build"] = {"bazel": series.build.bazel, "compiler": series.build.compiler}
     if asked.method not in ("docker", "source"):
@@ -73,6 +76,15 @@ def _python(plan: Plan, python: Python, context: Context) -> None:
             "url": f"{tables.miniforge.url}/{miniforge.file}",
             "sha256": miniforge.sha256,
         }
+
+
+def _cuda_build(tried: Attempt, asked: Request) -> bool | None:
+    """Whether the session has to find a build with GPU support; what a wheel or a CPU image of anybody's is, nobody knows."""
+    if asked.wheel_url or not tried.build:
+        return None
+    if asked.method == "docker":
+        return True if tried.device == "gpu" else None
+    return tried.build.device == "gpu"
 
 
 def _needs_python(tried: Attempt, context: Context) -> bool:
@@ -176,12 +188,30 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
         }
 
 
-def _image(tried: Attempt, context: Context) -> PlanImage:
-    images = context.tables.images[context.tables.series[tried.release.series].images]
-    tag = "X-gpu" if tried.device == "gpu" else "X"
-    if f"{tag}-py3" in images.tags and context.asked.python != "2.7":
-        tag = f"{tag}-py3"
-    return {"name": images.repository, "tag": tag.replace("X", tried.release.version)}
+def _toolkit(context: Context) -> PlanToolkit:
+    toolkit = context.tables.toolkit
+    fingerprint = context.tables.keys[toolkit.key].fingerprint
+    packages = [f"{name}={toolkit.version}" for name in toolkit.packages]
+    return {"packages": packages, "key": fingerprint}
+
+
+def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:
+    wish, tables = context.wish, context.tables
+    requirement = f"{plan['tensorflow']['package']}[and-cuda]=={tried.release.version}"
+    chosen, notes = image.plan(wish, tried.release, tried.device, context.asked.python, requirement, tables)
+    plan["image"] = {
+        "reference": chosen.reference,
+        "name": chosen.name,
+        "tag": chosen.tag,
+        "digest": chosen.digest,
+        "base": chosen.base,
+        "requirements": list(chosen.requirements),
+        "programs": list(chosen.programs),
+        "gpus": tried.gpu.serving if tried.gpu else 0,
+    }
+    plan["notes"].extend(notes)
+    wrong = image.trouble(wish, tried.release, tried.device, tables)
+    plan["problems"].extend([wrong] if wrong else [])
 
 
 def _constraints(tried: Attempt, context: Context) -> list[str]:

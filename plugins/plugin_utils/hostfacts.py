@@ -41,6 +41,16 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerFacts:
+    engines: Mapping[str, tuple[str, ...]]  # maker → the packages of its engine that are installed
+    settings_error: str | None
+    data_root: str | None
+    free_mb: int | None
+    subids: frozenset[str] | None
+    images: frozenset[str]  # those that are kept here, by name and tag
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What the machine is; None where nobody knows."""
 
@@ -70,6 +80,7 @@ class Host:
     sealed: Mapping[str, object]
     nightly: str | None  # the nightly build that the environment in use holds
     managed: frozenset[str]  # the roles that have a receipt here
+    docker: DockerFacts | None
 
     @property
     def shared(self) -> bool:
@@ -177,6 +188,21 @@ def _driver_is_ours(receipts: object) -> bool:
     return any(str(name).startswith(_DRIVERS) for part in packages if isinstance(part, Mapping) for name in part)
 
 
+def _docker(value: object) -> DockerFacts | None:
+    if not isinstance(value, Mapping):
+        return None
+    engines = value.get("engines")
+    subids = value.get("subids")
+    return DockerFacts(
+        engines={str(maker): _texts(engines[maker]) for maker in engines} if isinstance(engines, Mapping) else {},
+        settings_error=_text(value.get("settings_error")),
+        data_root=_text(value.get("data_root")),
+        free_mb=_number(value.get("free_mb")),
+        subids=frozenset(_texts(subids)) if isinstance(subids, (list, tuple)) else None,
+        images=frozenset(name for row in _mappings(value.get("images")) if (name := _text(row.get("reference")))),
+    )
+
+
 def read(facts: Mapping[str, object]) -> Host:
     """The facts of a host as the resolver asks for them."""
     architecture = _text(facts.get("architecture")) or "x86_64"
@@ -213,4 +239,5 @@ def read(facts: Mapping[str, object]) -> Host:
         sealed=_sealed(facts.get("environment")),
         nightly=_nightly(_sealed(facts.get("environment"))),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
+        docker=_docker(facts.get("docker")),
     )

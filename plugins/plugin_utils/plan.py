@@ -80,9 +80,27 @@ class PlanRepository(TypedDict):
     retired_files: list[PlanRetired]
 
 
+class PlanToolkit(TypedDict):
+    """NVIDIA's container toolkit."""
+
+    packages: list[str]
+    key: str | None
+
+
 class PlanImage(TypedDict):
+    """reference: name and tag or digest, as it is pulled. base and requirements: of an image that is built, what it is made of.
+
+    programs: which of Jupyter and TensorBoard it has. gpus: how many a session in it has to find.
+    """
+
+    reference: str | None
     name: str | None
     tag: str | None
+    digest: str | None
+    base: str | None
+    requirements: list[str]
+    programs: list[str]
+    gpus: int
 
 
 class PlanBuild(TypedDict):
@@ -142,6 +160,7 @@ class Plan(TypedDict):
     tensorrt: PlanTensorrt
     driver: PlanDriver
     repository: PlanRepository
+    toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
     build: PlanBuild
@@ -199,7 +218,17 @@ def blank() -> Plan:
             "retired_keys": [],
             "retired_files": [],
         },
-        "image": {"name": None, "tag": None},
+        "toolkit": {"packages": [], "key": None},
+        "image": {
+            "reference": None,
+            "name": None,
+            "tag": None,
+            "digest": None,
+            "base": None,
+            "requirements": [],
+            "programs": [],
+            "gpus": 0,
+        },
         "constraints": [],
         "build": {"bazel": None, "compiler": None},
         "path": {"absolute": None, "become": False},

@@ -73,8 +73,10 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
         )
     if plan["installer"]["name"]:
         yield _line("installer", f"{plan['installer']['name']} {plan['installer']['version']}")
-    if plan["image"]["tag"]:
-        yield _line("image", f"{plan['image']['name']}:{plan['image']['tag']}")
+    if plan["image"]["reference"]:
+        yield _line("image", plan["image"]["reference"])
+        if plan["image"]["base"]:
+            yield _line("built from", f"{plan['image']['base']} and {', '.join(plan['image']['requirements'])}")
     yield from _gpu(plan)
     if plan["build"]["bazel"]:
         yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")

@@ -25,12 +25,16 @@ PLAN_KEYS = {
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
+    "docker": (),
+    "nvidia_docker": ("toolkit",),
+    "tensorflow_docker": ("tensorflow", "device", "image"),
 }
 # When and how a role works, and nothing of what it puts on a host: often given to one run alone.
 NO_INPUTS = frozenset(
     f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
 )
-ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
+ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
+AGAIN = "_refresh"  # such a variable of a role asks for one more run of it, and decides nothing else
 
 
 def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
@@ -94,7 +98,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS:
+        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(AGAIN):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
@@ -144,4 +148,12 @@ def due(
         return names
     if (plan.get("driver") or {}).get("reboot"):  # all is installed as the receipt says, and not yet in use
         current.pop("nvidia_driver", None)
-    return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]
+    return [
+        role
+        for role in names
+        if _asked_again(role, variables) or role not in current or current[role] != inputs(plan, role, variables, root)
+    ]
+
+
+def _asked_again(role: str, variables: Mapping[str, Any]) -> bool:
+    return str(variables.get(f"{role}{AGAIN}", "")).strip().lower() in ("true", "yes", "on", "1")

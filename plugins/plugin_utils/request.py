@@ -31,7 +31,8 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
-IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "conda", *NVIDIA_ROLES})
+DOCKER_ROLES: Final = ("docker", "nvidia_docker", "tensorflow_docker")
+IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "conda", *NVIDIA_ROLES, *DOCKER_ROLES})
 ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
     *NVIDIA_ROLES,
     "nvidia_docker",
@@ -68,8 +69,19 @@ _ROLE_NAMES = (
     "pip_cache",
     "pip_ca_file",
     "pip_extra_packages",
+    "docker_state",
+    "docker_image",
+    "docker_jupyter",
+    "docker_extra_packages",
+    "docker_registry",
+    "docker_builder",
+    "docker_refresh",
+    "docker_retries",
+    "docker_gpu_access",
+    "docker_nvidia_docker",
+    "docker_services",
 )
-_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result")
+_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result", "docker_result")
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
 

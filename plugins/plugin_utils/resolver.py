@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import hostfacts, place, pythons, versions, wheelurl
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    hostfacts,
+    image,
+    place,
+    pythons,
+    versions,
+    wheelurl,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context, attempt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.fill import fill
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
@@ -36,20 +43,22 @@ def resolve(
 ) -> Plan:
     """The plan for one host.
 
-    `names` are the names of its variables, among which misspelt ones are looked for; `implemented` the roles that there are.
+    `names` are its variables: misspelt names are looked for among them, and what a mapping of them says about the image counts.
+    `implemented` are the roles that there are.
     """
     given = request if isinstance(request, Mapping) else {}
     base, refused = _tables(given, tables)
     asked, problems = read_request(given, base, implemented)
     facts = hostfacts.read(host if isinstance(host, Mapping) else {})
+    wish, odd = image.read(names if isinstance(names, Mapping) and asked.method == "docker" else {})
     plan = blank()
-    plan["problems"] = [*misspelt(names), *refused, *problems, *_clashes(asked, implemented)]
+    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *_clashes(asked, implemented)]
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
     available = tuple(pythons.available(facts, asked.method, base, asked.python))
-    context = Context(asked, facts, base, implemented, available)
+    context = Context(asked, facts, base, implemented, available, wish)
     candidates = _candidates(context, plan["problems"])
     if candidates:
         _choose(candidates, context, plan)
@@ -70,7 +79,7 @@ def _tables(given: Mapping[str, Any], tables: Tables | None) -> tuple[Tables, li
 
 
 def _needs_root(asked: Request, host: hostfacts.Host) -> bool:
-    return asked.method == "native" or bool(host.path and not host.path.writable)
+    return asked.method in ("native", "docker") or bool(host.path and not host.path.writable)
 
 
 def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:

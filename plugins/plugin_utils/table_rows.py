@@ -46,6 +46,7 @@ class Release:
     wheels: Mapping[str, Wheels]
     cuda_pins: str | None
     cuda_pythons: tuple[str, ...]
+    image_gpu: bool  # false where the official GPU image of this release alone finds no GPU
 
     @property
     def pythons(self) -> list[str]:
@@ -97,6 +98,7 @@ class Series:
     build: SourceBuild | None
     images: str
     image_gpu: bool
+    tensorboard: bool  # whether its packages bring TensorBoard along
     mb: Sizes
 
 
@@ -201,6 +203,15 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Toolkit:
+    """NVIDIA's container toolkit, which gives Docker the GPUs."""
+
+    version: str
+    packages: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     name: str
     architecture: str
@@ -275,6 +286,7 @@ class Tables:
     driver_packages: Mapping[str, tuple[DriverPackages, ...]]
     keys: Mapping[str, SigningKey]
     retired: tuple[Retired, ...]
+    toolkit: Toolkit
     chips: tuple[Chip, ...]
     gpu_names: Mapping[str, str]
     platforms: Mapping[str, Platform]

@@ -37,6 +37,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     Standalone,
     Tables,
     TensorRT,
+    Toolkit,
     Uv,
     Wheel,
     Wheels,
@@ -76,6 +77,7 @@ def _release(version: str, row: Row) -> Release:
         wheels=MappingProxyType(wheels),
         cuda_pins=pins,
         cuda_pythons=pythons,
+        image_gpu=row.flag("image_gpu", default=True),
     )
 
 
@@ -103,6 +105,7 @@ def _series(name: str, row: Row) -> Series:
         build=build,
         images=row.text("images"),
         image_gpu=row.flag("image_gpu", default=True),
+        tensorboard=row.flag("tensorboard", default=True),
         mb=row.row("mb").into(_sizes),
     )
 
@@ -255,6 +258,9 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         retired=tuple(
             row.into(lambda part: Retired(part.text("file"), part.text("why"))) for row in nvidia.listed("retired")
         ),
+        toolkit=nvidia.row("toolkit").into(
+            lambda row: Toolkit(row.text("version"), row.words("packages"), row.text("key"))
+        ),
         chips=tuple(gpus.named("chips", _chip).values()),
         gpu_names=MappingProxyType({name: capability for capability, row in products.items() for name in row[1]}),
         platforms=platforms.named("platforms", _platform),
@@ -295,6 +301,7 @@ def _check_references(tables: Tables) -> None:
             _refers(f"pip.{python}.version", version, tables.pip_wheels)
     for python in tables.providers["standalone"].pythons if "standalone" in tables.providers else ():
         _refers("providers.standalone.pythons", python, tables.standalone)
+    _refers("toolkit.key", tables.toolkit.key, tables.keys)
     for platform in tables.platforms.values():
         _refers(f"platforms.{platform.name}.repository", platform.repository, tables.repositories)
 

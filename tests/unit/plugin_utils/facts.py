@@ -326,6 +326,12 @@ def images(_: Raw, ours: Tables) -> Iterator[str]:
     for name, works in frozen("sources")["image_gpu_works"].items():
         yield from equal(f"{name}.image_gpu", ours.series[name].image_gpu, works)
     yield from equal("2.22.image_gpu", ours.series["2.22"].image_gpu, False)
+    for name, series in ours.series.items():
+        without = frozen("sources")["without_tensorboard"]
+        yield from equal(f"{name}.tensorboard", series.tensorboard, name not in without)
+    broken = frozen("sources")["image_gpu_broken_releases"]
+    for release in (*ours.releases.values(), ours.nightly):
+        yield from equal(f"{release.version}.image_gpu", release.image_gpu, release.version not in broken)
 
 
 GUIDES = (
@@ -578,6 +584,12 @@ def keys_and_leftovers(_: Raw, ours: Tables) -> Iterator[str]:
     )
 
 
+def toolkit(_: Raw, ours: Tables) -> Iterator[str]:
+    row, said = ours.toolkit, frozen("sources")["toolkit"]
+    found = {"version": row.version, "packages": sorted(row.packages), "key": ours.keys[row.key].fingerprint}
+    yield from equal("toolkit", found, said)
+
+
 def chips(_: Raw, ours: Tables) -> Iterator[str]:
     """Every device id of the PCI database is in its chip's ranges and no other's, and each range ends in real ids."""
     real = {chip: [int(word, 16) for word in ids.split()] for chip, ids in frozen("sources")["pci_ids"].items()}
@@ -730,6 +742,7 @@ CHECKS: tuple[Check, ...] = (
     cuda_packages,
     driver_branches,
     keys_and_leftovers,
+    toolkit,
     chips,
     products,
     platforms,

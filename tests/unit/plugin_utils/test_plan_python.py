@@ -69,7 +69,7 @@ def test_python(request_: Request, host: Facts, python: dict[str, str | None]) -
             (
                 "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no wheel for Python 3.14, "
                 "the only one that method native can use; accepted: tensorflow_version: "
-                "2.22.0rc0 (a prerelease), or tensorflow_method: conda, or a host with Python 3.10, "
+                "2.22.0rc0 (a prerelease), or tensorflow_method: docker or conda, or a host with Python 3.10, "
                 "3.11, 3.12 or 3.13."
             ),
         ),

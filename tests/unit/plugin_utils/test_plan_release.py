@@ -147,8 +147,8 @@ def test_an_unknown_version_is_one_problem(version: object, sentence_: str) -> N
                 (
                     "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no wheel for Python "
                     "3.14, the only one to be had on this host; accepted: tensorflow_version: "
-                    "2.22.0rc0 (a prerelease), or tensorflow_python: 3.13, or tensorflow_method: conda, or a host with Python "
-                    "3.10, 3.11, 3.12 or 3.13."
+                    "2.22.0rc0 (a prerelease), or tensorflow_python: 3.13, or tensorflow_method: docker or conda, or a host with "
+                    "Python 3.10, 3.11, 3.12 or 3.13."
                 )
             ],
         ),
@@ -213,7 +213,7 @@ def test_what_is_suggested_is_accepted() -> None:
     """Where only the nightly build has a wheel, that is what it is called."""
     rows = {"tensorflow": {"releases": {"2.22.0rc0": {"x86_64": {"python": "3.13"}}}}}
     (sentence_,) = refusals({"overrides": rows}, ubuntu("26.04"))
-    assert "accepted: tensorflow_version: nightly, or " in sentence_
+    assert "accepted: tensorflow_version: nightly, or tensorflow_python: 3.13, or tensorflow_method: " in sentence_
     assert refusals({"overrides": rows, "version": "nightly"}, ubuntu("26.04")) == []
 
 
