@@ -69,10 +69,9 @@ def driver(version: str) -> str:
 
 def device_files(count: int) -> str:
     """Return the script that makes the files of GPUs; no device is behind them."""
-    nodes = [(f"nvidia{number}", number) for number in range(count)] + [("nvidiactl", 255)]
-    return "mkdir -p /dev/char\n" + "".join(
-        f"[ -e /dev/{name} ] || mknod --mode=666 /dev/{name} c 195 {minor}\n" for name, minor in nodes
-    )
+    nodes = [*((f"nvidia{number}", number) for number in range(count)), ("nvidiactl", 255)]
+    made = [f"[ -e /dev/{name} ] || mknod --mode=666 /dev/{name} c 195 {minor}\n" for name, minor in nodes]
+    return "mkdir -p /dev/char\n" + "".join(made)
 
 
 def load_driver(version: str) -> str:

@@ -69,9 +69,10 @@ def test_the_specification_follows_the_driver(machine: Host, root: Login) -> Non
     path = root.service("nvidia-cdi-refresh.path")
     assert path.is_enabled
     assert path.is_running
-    inside(machine, gpu_host.load_driver("999.1"))
+    inside(machine, gpu_host.driver("580.105.08"))
     inside(
-        machine, f"timeout 20 sh -c 'until grep -q DRIVER=999.1 {docker_repository.SPECIFICATION}; do sleep 0.2; done'"
+        machine,
+        f"timeout 20 sh -c 'until grep -q DRIVER=580.105.08 {docker_repository.SPECIFICATION}; do sleep 0.2; done'",
     )
 
 
