@@ -97,6 +97,8 @@ def _version(tried: Attempt, context: Context) -> str:
     """The release; of nightly builds the one that was asked for, else the one in use, else "nightly": the host will find it."""
     if tried.release.channel != "nightly":
         return tried.release.version
+    if context.asked.method == "docker":
+        return "nightly"
     asked = context.asked.nightly
     return (context.host.nightly or "nightly") if asked in (None, "keep", "newest") else asked
 
@@ -260,6 +262,11 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
 
 def _which_nightly(context: Context) -> list[str]:
     asked, there = context.asked.nightly, context.host.nightly
+    if context.wish.image:
+        return []
+    if context.asked.method == "docker":
+        again = "tensorflow_docker_refresh asks for it again"
+        return [f"The image that the tag nightly leads to is pulled once, and stays until {again}."]
     if asked == "newest":
         return ["Each run installs the newest nightly build: tensorflow_nightly is newest."]
     if asked != "keep":

@@ -93,6 +93,10 @@ def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
     if asked.wheel_url and asked.method in ("docker", "source"):
         why = f"but tensorflow_method is '{asked.method}', which installs no wheel"
         found.append(problem("wheel_url", asked.wheel_url, why, "empty, or tensorflow_method: virtualenv"))
+    if asked.method == "docker" and asked.version == "nightly" and asked.nightly not in (None, "keep"):
+        why = "but tensorflow_method is 'docker', whose image is the one that the tag nightly leads to"
+        accepted = "keep, with tensorflow_docker_refresh: true for one run that asks for it again"
+        found.append(problem("nightly", asked.nightly, why, accepted))
     return found
 
 

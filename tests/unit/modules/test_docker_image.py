@@ -357,8 +357,11 @@ def test_a_gpu_image_is_made_of_the_cpu_image_and_the_wheels(store: Store, engin
 
 
 def test_a_failed_build_says_why_and_leaves_no_container(store: Store, engine: Engine, proofs: list[str]) -> None:
-    engine.build_says = "ERROR: Could not find a version; from versions: none"
-    with pytest.raises(DockerError, match="could not be built: the package index has no set of versions"):
+    engine.build_says = (
+        "ERROR: Could not find a version that satisfies the requirement pandas (from versions: none)\n"
+        "ERROR: No matching distribution found for pandas"
+    )
+    with pytest.raises(DockerError, match="could not be built: the package index has nothing of that name"):
         present(store, **BUILD)
     assert engine.calls[-1][0] == "rm"
     assert OWN not in engine.tags

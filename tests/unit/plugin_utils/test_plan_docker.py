@@ -272,3 +272,24 @@ def test_the_filter_hands_the_variables_on() -> None:
     made = filtered({"method": "docker"}, debian(), {"tensorflow_docker_jupyter": True})
     assert made["problems"] == []
     assert made["image"]["tag"] == "2.21.0-jupyter"
+
+
+def test_a_nightly_image_stays_whatever_an_environment_of_the_same_host_has() -> None:
+    sealed = {"contents": {"requirements": ["tf-nightly==2.23.0.dev20260901"]}}
+    plan = docker(debian(environment={"sealed": sealed}), {"version": "nightly"})
+    assert plan["tensorflow"]["version"] == "nightly"
+    assert plan["tensorflow"]["moves"] is False
+    (note,) = (note for note in plan["notes"] if "nightly" in note)
+    assert note == (
+        "The image that the tag nightly leads to is pulled once, and stays until tensorflow_docker_refresh asks for it again."
+    )
+
+
+@pytest.mark.parametrize("build", ["newest", "2.23.0.dev20261026"])
+def test_images_of_nightly_builds_are_not_chosen_as_wheels_are(build: str) -> None:
+    (sentence_,) = refused(debian(), {"version": "nightly", "nightly": build})
+    assert sentence_ == (
+        f"tensorflow_nightly is '{build}', but tensorflow_method is 'docker', whose image is the one that the tag nightly leads to; "
+        "accepted: keep, with tensorflow_docker_refresh: true for one run that asks for it again."
+    )
+    assert refused(debian(), {"nightly": build}) == []  # another release is wanted
