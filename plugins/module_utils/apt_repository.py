@@ -18,7 +18,7 @@ KEYRING = "keyrings/tensorwright-{0}.gpg"
 def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> List[str]:
     """Set the repository up; return the files that are ours. Raises RepositoryError before any change."""
     keyring, source = ours(asked["name"], apt)
-    key = nvidia_apt.wanted_key(asked, keyring)
+    key = nvidia_apt.wanted_key(asked, keyring, "{0}_repository".format(asked["role"]))
     place = " ".join([asked["url"], asked["suite"]] + asked["components"])
     line = "deb [arch={0} signed-by={1}] {2}\n".format(asked["architecture"], keyring, place)
     repair(edit, apt, source, asked["url"], asked["retired"])

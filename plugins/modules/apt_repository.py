@@ -17,6 +17,10 @@ options:
     description: What the files are named after.
     type: str
     required: true
+  role:
+    description: The role whose variables decide where the repository lies; they are named where its key cannot be fetched.
+    type: str
+    required: true
   state:
     description: Whether the repository is to be there.
     type: str
@@ -72,6 +76,7 @@ EXAMPLES = r"""
 - name: Add Docker's repository
   tensorwright.fleet.apt_repository:
     name: docker
+    role: docker
     url: https://download.docker.com/linux/debian
     suite: bookworm
     components: [stable]
@@ -104,6 +109,7 @@ def main() -> None:
     module: Any = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
+            "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "url": {"type": "str", "required": True},
             "suite": {"type": "str", "default": "/"},

@@ -24,6 +24,7 @@ FINGERPRINT = openpgp.certificates(GOOD)[0].fingerprint
 def asked(**more: object) -> dict[str, object]:
     given = {
         "name": "docker",
+        "role": "docker",
         "url": URL,
         "suite": "bookworm",
         "components": ["stable"],
@@ -72,6 +73,13 @@ def test_a_rehearsal_writes_nothing(apt: Path) -> None:
     apt_repository.present(edit, asked(), str(apt))
     assert edit.changed
     assert not [path for path in apt.rglob("*") if path.is_file()]
+
+
+def test_a_key_that_cannot_be_fetched_is_told_with_the_role_s_variables(apt: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        RepositoryError, match=r"and docker_repository_url, or give the key as docker_repository_key_file$"
+    ):
+        apt_repository.present(Edit(False), asked(key="", key_url=f"file://{tmp_path}/missing"), str(apt))
 
 
 def test_another_key_is_refused_before_any_change(apt: Path) -> None:
