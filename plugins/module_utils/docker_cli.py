@@ -8,14 +8,14 @@ import subprocess
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import unknown, without_logins
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
 
 DOCKER = "docker"
 PAUSE = 5  # seconds before the first retry; each further one waits twice as long
 
 
 class Row(NamedTuple):
-    """One complaint. Its remedy is for whoever runs the roles; the table of known troubles is for engines that others installed."""
+    """One complaint. The table of known troubles has the cause of most as well, and remedies for engines that others installed."""
 
     name: str
     signature: str
@@ -134,9 +134,15 @@ def diagnose(output: str) -> Optional[Row]:
 
 
 def explain(output: str) -> str:
-    """Return cause and remedy in one clause; of an unknown failure its last words."""
-    row = diagnose(output)
-    return "{0}; {1}".format(row.cause, row.remedy) if row else unknown(without_logins(output))
+    """Return cause and remedy in one clause; of an unknown failure its last words.
+
+    The cause is that of the table of known troubles where it has one, so that a failure is told with one cause.
+    """
+    row, known = diagnose(output), diagnosis.diagnose(output)
+    if row:
+        return "{0}; {1}".format(known.cause if known else row.cause, row.remedy)
+    said = diagnosis.without_logins(output)
+    return diagnosis.explain(said) or diagnosis.unknown(said)
 
 
 def call(*arguments: str, stdin: Optional[str] = None, timeout: Optional[float] = None) -> Tuple[int, str, str]:

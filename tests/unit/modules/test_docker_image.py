@@ -13,6 +13,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_c
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Store
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_image
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
 
 ONE, TWO = "tensorflow/tensorflow:2.20.0", "tensorflow/tensorflow:2.21.0"
 BASE = "hub.example.org/tensorflow/tensorflow:2.21.0"
@@ -264,15 +265,21 @@ def test_but_not_for_ever(store: Store, engine: Engine, proofs: list[str]) -> No
     assert engine.count("pull") == 3
 
 
+def one_cause(message: str, says: str) -> bool:
+    """Whether the run tells no other cause of this failure beside the message's."""
+    lines = failures.told({"msg": message, "output": says}, ours=True)
+    return not [line for line in lines if line.startswith(("cause:", "remedy:"))]
+
+
 @pytest.mark.parametrize(
     ("says", "told"),
     [
         (
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
-            "Docker's engine does not run",
+            "the Docker daemon does not run; look at 'journalctl -u docker'",
         ),
         ("write /var/lib/docker/tmp/x: no space left on device", "the disk under Docker's data root is full"),
-        ("toomanyrequests: You have reached your pull rate limit", "lets this network pull no more images"),
+        ("toomanyrequests: You have reached your pull rate limit", "the limit is reached; name the site's mirror"),
         (
             'Get "https://r/v2/": x509: certificate signed by unknown authority',
             "an authority that this host does not trust",
@@ -280,12 +287,13 @@ def test_but_not_for_ever(store: Store, engine: Engine, proofs: list[str]) -> No
         ('Get "https://r/v2/": http: server gave HTTP response to HTTPS client', "the registry speaks plain http"),
         (
             "manifest for tensorflow/tensorflow:9 not found: manifest unknown: manifest unknown",
-            "no image of that name and tag",
+            "the registry has no such image or tag",
         ),
         (
             "pull access denied for x, repository does not exist or may require 'docker login'",
-            "the registry denies access",
+            "shows it only after a login; check the image's name",
         ),
+        ("unauthorized: authentication required", "the registry denies access"),
         ("dial tcp: lookup registry-1.docker.io: no such host", "name cannot be resolved"),
         ("dial tcp 10.0.0.1:443: i/o timeout", "could not be made or broke off"),
         ("the cat sat on the wire", "an unknown failure, whose last words were: the cat sat on the wire"),
@@ -297,6 +305,7 @@ def test_a_failed_pull_names_cause_and_remedy(engine: Engine, says: str, told: s
         docker_cli.pull(ONE, 0)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+    assert one_cause(str(error.value), says)
 
 
 @pytest.mark.parametrize(
@@ -306,7 +315,7 @@ def test_a_failed_pull_names_cause_and_remedy(engine: Engine, says: str, told: s
         ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=9", "does not have that GPU"),
         (
             "requirement error: unsatisfied condition: cuda>=12.3, please update your driver",
-            "driver is too old for this image",
+            "the driver is older than this CUDA needs; choose a newer tensorflow_driver_branch",
         ),
         (
             "nvidia-container-cli: initialization error: nvml error: driver not loaded",
@@ -316,6 +325,7 @@ def test_a_failed_pull_names_cause_and_remedy(engine: Engine, says: str, told: s
 )
 def test_a_container_without_its_gpus_names_cause_and_remedy(says: str, told: str) -> None:
     assert told in docker_cli.explain(says)
+    assert one_cause(docker_cli.explain(says), says)
 
 
 # -- images that are built ---------------------------------------------------------------------------------------------
@@ -390,7 +400,7 @@ def test_one_host_builds_for_all(store: Store, engine: Engine, proofs: list[str]
 
 
 def test_before_it_is_built_others_are_told(store: Store, engine: Engine, proofs: list[str]) -> None:
-    with pytest.raises(DockerError, match="the registry has no image of that name and tag"):
+    with pytest.raises(DockerError, match="the registry has no such image or tag"):
         present(store, **{**BUILD, "build": False})
 
 
