@@ -104,7 +104,7 @@ session:
   returned: when one ran
   type: dict
 removed:
-  description: The images that were more than are kept.
+  description: The images that were more than are kept, or all with O(state=absent); in check mode those that would be removed then.
   returned: always
   type: list
   elements: str
@@ -308,7 +308,7 @@ def absent(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     if check_mode or not records:
         if not check_mode:
             store.remove()
-        return {"changed": bool(records)}
+        return {"changed": bool(records), "removed": [record["reference"] for record in records]}
     there = docker_cli.inspect([record["id"] for record in records])
     for record in records:
         users = docker_cli.used_by(record["id"]) if record["id"] in there else []

@@ -233,10 +233,13 @@ def test_all_of_ours_go(store: Store, engine: Engine, proofs: list[str]) -> None
     present(store)
     present(store, image=TWO)
     engine.tags["somebodys:own"] = "sha256:two"
-    assert docker_image.absent(store, ASKED, False)["removed"] == [TWO, ONE]
+    rehearsed = docker_image.absent(store, ASKED, True)
+    assert rehearsed == {"changed": True, "removed": [TWO, ONE]}
+    assert store.read()
+    assert docker_image.absent(store, ASKED, False) == rehearsed
     assert engine.tags == {"somebodys:own": "sha256:two"}
     assert not Path(store.directory).exists()
-    assert docker_image.absent(store, ASKED, False) == {"changed": False}
+    assert docker_image.absent(store, ASKED, False) == {"changed": False, "removed": []}
 
 
 def test_images_of_containers_do_not_go(store: Store, engine: Engine, proofs: list[str]) -> None:
