@@ -19,6 +19,7 @@ DRIVERS = {"a100": "580.95.05", "h100": "580.95.05", "v100": "465.19.01"}
 PLANNED = {
     "v100": {
         "cuda-command-line-tools-9-0": "9.0.176-1",
+        "cuda-cudart-9-0": "9.0.176-1",
         "cuda-cublas-9-0": "9.0.176.4-1",
         "cuda-cufft-9-0": "9.0.176-1",
         "cuda-curand-9-0": "9.0.176-1",
@@ -31,6 +32,7 @@ PLANNED = {
     },
     "a100": {
         "cuda-command-line-tools-12-3": "12.3.2-1",
+        "cuda-cudart-12-3": "12.3.101-1",
         "cuda-cupti-12-3": "12.3.101-1",
         "libcublas-12-3": "12.3.4.1-1",
         "libcudnn8": "8.9.7.29-1+cuda12.2",

@@ -76,7 +76,7 @@ def test_tensorrt_from_an_archive(root: Login, play: Callable[..., Run], archive
     assert not root.package("libnvinfer4").is_installed
     assert root.file(f"{HOME}/lib/libnvinfer.so.4.0.4").user == "root"
     assert root.file(f"{HOME}/lib/libnvinfer.so.4").linked_to == f"{HOME}/lib/libnvinfer.so.4.0.4"
-    assert f"{HOME}/lib: " in root.run("ldconfig -v 2>/dev/null").stdout
+    assert f"{HOME}/lib:" in root.run("ldconfig -v 2>/dev/null").stdout
     play("playbooks/nvidia.yml", **asked).changed_nothing()
     inside_removed = root.check_output("rm %s && echo gone", f"{HOME}/lib/libnvinfer.so.4")
     assert inside_removed == "gone"

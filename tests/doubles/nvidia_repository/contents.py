@@ -54,12 +54,10 @@ VERSIONS: Mapping[str, Mapping[str, str]] = {
 LATER = {"12.3": {"libcublas": "12.3.5.9-1"}}
 NEEDS = {
     "cuda-command-line-tools": ("cuda-cupti", "cuda-gdb", "cuda-nvdisasm", "cuda-nvtx", "cuda-sanitizer"),
-    "cuda-cupti": ("cuda-cudart",),
     "libcusolver": ("libcublas", "libcusparse"),
     "libcusparse": ("libnvjitlink",),
-    "cuda-nvcc": ("cuda-cudart",),
 }
-ERA_9_NEEDS = {"cuda-command-line-tools": ("cuda-cudart",), "cuda-cusolver": ("cuda-cublas",)}
+ERA_9_NEEDS = {"cuda-cusolver": ("cuda-cublas",)}
 DRIVERS = {"first": {"550": "550.163.01", "580": "580.95.05"}, "second": {"550": "550.163.01", "580": "580.105.08"}}
 # The last branch that the repository of an old distribution got.
 LAST_DRIVERS = {"ubuntu1604": {"465": "465.19.01"}}
@@ -92,7 +90,7 @@ def toolkit(version: str, moment: str) -> Iterator[Deb]:
     numbers = {**VERSIONS[version], **(LATER.get(version, {}) if moment == "second" else {})}
     modern = int(major) >= 11
     needs = NEEDS if modern else ERA_9_NEEDS
-    parts = {part_of(name, version) for name in cuda.packages(version, tables.load())} | {"cuda-cudart"}
+    parts = {part_of(name, version) for name in cuda.packages(version, tables.load())}
     while more := {need for part in parts for need in needs.get(part, ())} - parts:
         parts |= more
     common = f"cuda-toolkit-{dashed}-config-common" if modern else f"cuda-license-{dashed}"

@@ -496,6 +496,7 @@ def cuda_packages(_: Raw, ours: Tables) -> Iterator[str]:
         old = versions.order(version) < versions.order("11")
         prefix = "cuda-" if old else "lib"
         rest = {f"{prefix}{library}-{dashed}" for library in ("cufft", "curand", "cusolver", "cusparse")}
+        rest.add(f"cuda-cudart-{dashed}")  # the base of the images has it
         if versions.at_least(version, "10.1"):
             rest.add(f"cuda-nvrtc-{dashed}")
         if not old:

@@ -378,6 +378,7 @@ def test_cuda_from_apt_once_that_is_built() -> None:
     assert plan["cuda"]["from"] == "apt"
     assert plan["cuda"]["packages"] == [
         "cuda-command-line-tools-9-0",
+        "cuda-cudart-9-0",
         "cuda-cublas-9-0",
         "cuda-cufft-9-0",
         "cuda-curand-9-0",

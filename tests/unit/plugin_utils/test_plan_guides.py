@@ -20,6 +20,7 @@ def test_tensorflow_1_10_on_ubuntu_16_04() -> None:
     plan = planned({"version": "1.10.1", "nccl": True, "tensorrt": True}, ubuntu("16.04", gpus=[V100]))
     assert plan["cuda"]["packages"] == [
         "cuda-command-line-tools-9-0",
+        "cuda-cudart-9-0",
         "cuda-cublas-9-0",
         "cuda-cufft-9-0",
         "cuda-curand-9-0",
