@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ KEYRING = HOME / "gnupg"
 # The key that signs, and the one that signed until it was retired.
 KEYS = ("current", "retired")
 MOMENTS = ("first", "second")
+FIRST_DAY = 1767225600  # 2026-01-01, as the Release files say
 
 
 def gpg(*arguments: str, data: bytes | None = None) -> bytes:
@@ -85,16 +87,16 @@ def build() -> Path:
             partial = directory.with_suffix(".partial")
             pool = partial / "pool"
             pool.mkdir(parents=True)
-            for moment in MOMENTS:
+            for day, moment in enumerate(MOMENTS):
                 for path, release, debs in trees(moment):
-                    repository(partial / moment / path, release, debs, pool)
+                    repository(partial / moment / path, release, debs, pool, FIRST_DAY + day * 86400)
             shutil.rmtree(pool)
             partial.rename(directory)
     return directory
 
 
-def repository(place: Path, release: dict[str, str], debs: list[Deb], pool: Path) -> None:
-    """Write one flat repository, signed."""
+def repository(place: Path, release: dict[str, str], debs: list[Deb], pool: Path, when: int) -> None:
+    """Write one flat repository, signed; `when` (seconds since 1970) is what its lists say they were changed."""
     place.mkdir(parents=True)
     entries = []
     for deb in debs:
@@ -114,6 +116,9 @@ def repository(place: Path, release: dict[str, str], debs: list[Deb], pool: Path
     (place / "InRelease").write_bytes(gpg("--local-user", fingerprints()["current"], "--clearsign", data=text.encode()))
     for name, fingerprint in fingerprints().items():
         (place / f"{fingerprint[-8:].lower()}.pub").write_text(key(name))
+    # apt asks for what has changed since: two moments that were written within one second would be one to it.
+    for name in (*files, "Release", "InRelease"):
+        os.utime(place / name, (when, when))
 
 
 def serve(group: str, image: str, label: str, network: str) -> str:
