@@ -66,6 +66,7 @@ def elsewhere():
 class Watcher(object):
     """First among the finders of modules; finds none itself."""
 
+    # Python 2.7 has no types for specs, loaders and modules.
     def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
         """Let TensorFlow's loader load the libraries first. To look whether there is a TensorFlow loads nothing."""
         if name != "tensorflow":
@@ -77,7 +78,7 @@ class Watcher(object):
         execute = getattr(loader, "exec_module", None)
         if loader is not None and execute is not None:
 
-            def exec_module(module):  # type: ignore[no-untyped-def]
+            def exec_module(module):  # type: ignore[no-untyped-def]  # as above
                 load()
                 return execute(module)
 
@@ -95,4 +96,4 @@ def watch():
     # type: () -> None
     """Notice the import of TensorFlow."""
     if not any(isinstance(finder, Watcher) for finder in sys.meta_path):
-        sys.meta_path.insert(0, Watcher())  # type: ignore[arg-type, unused-ignore]
+        sys.meta_path.insert(0, Watcher())  # type: ignore[arg-type, unused-ignore]  # untyped, as above

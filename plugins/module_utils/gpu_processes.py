@@ -5,8 +5,9 @@ import glob
 import os
 import pwd
 import re
-import subprocess
 from typing import Dict, List
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia
 
 DEVICE = re.compile(r"/dev/(nvidia\d+|nvidia-uvm)$")
 # The driver's own services; they end and begin with it.
@@ -35,21 +36,8 @@ def _user(pid: str, proc: str) -> str:
 
 def _listed() -> Dict[str, str]:
     """Process id -> program, as the driver tells it; nothing where it does not answer."""
-    command = ["nvidia-smi", "--query-compute-apps=pid,process_name", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    if done.returncode != 0:
-        return {}
-    rows = (line.split(",", 1) for line in done.stdout.decode("utf-8", "replace").splitlines() if "," in line)
+    answer = nvidia.ask("--query-compute-apps=pid,process_name", SECONDS) or ""
+    rows = (line.split(",", 1) for line in answer.splitlines() if "," in line)
     return {pid.strip(): name.strip() for pid, name in rows if pid.strip().isdigit()}
 
 

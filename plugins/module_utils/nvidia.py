@@ -59,10 +59,11 @@ def by_hand(prefix: str = "/usr/local") -> Dict[str, Any]:
     }
 
 
-def _query(fields: str, seconds: float) -> Optional[str]:
+def ask(question: str, seconds: float) -> Optional[str]:
+    """What nvidia-smi answers to one of its queries, a line for each; None where it does not."""
     try:
         done = subprocess.run(
-            ["nvidia-smi", "--query-gpu=" + fields, "--format=csv,noheader,nounits"],
+            ["nvidia-smi", question, "--format=csv,noheader,nounits"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -76,9 +77,9 @@ def _query(fields: str, seconds: float) -> Optional[str]:
 
 def _smi(seconds: float) -> Dict[str, List[str]]:
     """Bus address -> name, memory and, where the driver tells it, compute capability."""
-    output = _query("pci.bus_id,name,memory.total,compute_cap", seconds)
+    output = ask("--query-gpu=pci.bus_id,name,memory.total,compute_cap", seconds)
     if output is None:  # drivers before 510 do not know compute_cap, and answer such a query with nothing at all
-        output = _query("pci.bus_id,name,memory.total", seconds)
+        output = ask("--query-gpu=pci.bus_id,name,memory.total", seconds)
     rows = ([cell.strip() for cell in line.split(",")] for line in (output or "").splitlines())
     return {_address(row[0]): row[1:] + [""] for row in rows if len(row) >= 3}
 

@@ -16,7 +16,7 @@ def cuda():
     # type: () -> object
     """Return how the release's CUDA fared in this process, and what the host has; None for a release without."""
     try:
-        import _tensorwright_cuda as ours  # type: ignore[import-not-found, unused-ignore]  # as above
+        import _tensorwright_cuda as ours  # type: ignore[import-not-found, unused-ignore]  # only in releases for GPUs
     except ImportError:
         return None
     vendors = glob.glob("/sys/bus/pci/devices/*/vendor")
