@@ -89,4 +89,14 @@ A100 = gpu("NVIDIA A100-SXM4-80GB", "20b2")
 H100 = gpu("NVIDIA H100 PCIe", "2331")
 RTX5090 = gpu("NVIDIA GeForce RTX 5090", "2b85")
 UNKNOWN = gpu("NVIDIA Tomorrow 1", "ffff")
+# What the guides install of CUDA 9.0, and its runtime.
+CUDA_9_0 = [
+    "cuda-command-line-tools-9-0",
+    "cuda-cudart-9-0",
+    "cuda-cublas-9-0",
+    "cuda-cufft-9-0",
+    "cuda-curand-9-0",
+    "cuda-cusolver-9-0",
+    "cuda-cusparse-9-0",
+]
 GOOD = driver("580.95.05")

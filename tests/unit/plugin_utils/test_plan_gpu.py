@@ -10,6 +10,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import 
 
 from tests.unit.plugin_utils.cases import (
     A100,
+    CUDA_9_0,
     GOOD,
     GTX980,
     H100,
@@ -376,15 +377,7 @@ def test_cuda_from_apt_once_that_is_built() -> None:
     plan = planned({"device": "gpu", "version": "1.12.0", "tensorrt": True}, host, implemented=ALL_ROLES)
     assert plan["tensorflow"]["requirement"] == "tensorflow-gpu==1.12.0"
     assert plan["cuda"]["from"] == "apt"
-    assert plan["cuda"]["packages"] == [
-        "cuda-command-line-tools-9-0",
-        "cuda-cudart-9-0",
-        "cuda-cublas-9-0",
-        "cuda-cufft-9-0",
-        "cuda-curand-9-0",
-        "cuda-cusolver-9-0",
-        "cuda-cusparse-9-0",
-    ]
+    assert plan["cuda"]["packages"] == CUDA_9_0
     assert plan["cudnn"] == {"version": "7.2", "packages": ["libcudnn7=7.2.1.38-1+cuda9.0"]}
     assert plan["nccl"] == {"version": "2.2.13", "packages": ["libnccl2=2.2.13-1+cuda9.0"]}
     assert plan["tensorrt"] == {"version": "4.1.2", "packages": ["libnvinfer4=4.1.2-1+cuda9.0"], "archive": None}

@@ -11,22 +11,14 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import archives
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planview import view
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
-from tests.unit.plugin_utils.cases import A100, GOOD, V100, Facts, debian, planned, refusals, ubuntu
+from tests.unit.plugin_utils.cases import A100, CUDA_9_0, GOOD, V100, Facts, debian, planned, refusals, ubuntu
 
 ARCHIVE = "/srv/TensorRT-3.0.4.Ubuntu-16.04.3.x86_64.cuda-9.0.cudnn7.0.tar.gz"
 
 
 def test_tensorflow_1_10_on_ubuntu_16_04() -> None:
     plan = planned({"version": "1.10.1", "nccl": True, "tensorrt": True}, ubuntu("16.04", gpus=[V100]))
-    assert plan["cuda"]["packages"] == [
-        "cuda-command-line-tools-9-0",
-        "cuda-cudart-9-0",
-        "cuda-cublas-9-0",
-        "cuda-cufft-9-0",
-        "cuda-curand-9-0",
-        "cuda-cusolver-9-0",
-        "cuda-cusparse-9-0",
-    ]
+    assert plan["cuda"]["packages"] == CUDA_9_0
     assert plan["cudnn"]["packages"] == ["libcudnn7=7.1.4.18-1+cuda9.0"]
     assert plan["nccl"]["packages"] == ["libnccl2=2.2.13-1+cuda9.0"]
     assert plan["tensorrt"]["packages"] == ["libnvinfer4=4.1.2-1+cuda9.0"]
