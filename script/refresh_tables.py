@@ -92,7 +92,7 @@ def nightly() -> Facts:
 
 
 def tools(known: Tables) -> Facts:
-    """The installers that the tables name: which Pythons each pip is for, and the hashes of uv's files."""
+    """The installers that the tables name: which Pythons each pip is for, and the hashes of files."""
     named = {f"pip-{version}-" for version in known.pip.values()}
     pip = {
         file.version: file.requires_python
@@ -100,9 +100,16 @@ def tools(known: Tables) -> Facts:
         if file.name.endswith(".whl") and file.name.startswith(tuple(named))
     }
     wanted_files = {wheel.file for wheel in known.uv.wheels.values()}
+    old = {wheel.file for wheel in (*known.pip_wheels.values(), known.virtualenv)}
     return {
         "pip": pip,
         "uv": {file.name: file.sha256 for file in package_index.files("uv") if file.name in wanted_files},
+        "old": {
+            file.name: file.sha256
+            for project in ("pip", "virtualenv")
+            for file in package_index.files(project)
+            if file.name in old
+        },
     }
 
 
@@ -209,8 +216,9 @@ def of_tools(known: Tables, listed: Facts) -> list[str]:
         required = listed["pip"].get(version)
         if required is None or not serves(python, required):
             told.append(f"pip {version} is not on the index for Python {python}.")
-    for wheel in known.uv.wheels.values():
-        if listed["uv"].get(wheel.file) != wheel.sha256:
+    hashes = {**listed["uv"], **listed["old"]}
+    for wheel in (*known.uv.wheels.values(), *known.pip_wheels.values(), known.virtualenv):
+        if hashes.get(wheel.file) != wheel.sha256:
             told.append(f"{wheel.file} is not on the index with the hash that its row has.")
     return told
 

@@ -17,6 +17,7 @@ version_added: 0.1.0
 description:
   - Prints as P(ansible.builtin.default#callback) does, except for failures.
   - A refusal, or a failure of a module of this collection, is one line for each sentence.
+  - A failure whose output the table of known troubles knows, whichever module it is of, is told by its cause and remedy.
   - Of other failures the result is shown, without the excerpt of the source that newer releases of Ansible add.
   - With C(-v) all is printed as Ansible prints it.
 extends_documentation_fragment:
@@ -38,14 +39,17 @@ class CallbackModule(Default):
         """A refusal, or what our own module says, in its own words."""
         task, host = result._task, result._host.get_name()
         refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "")
-        ours = refused or task.action.startswith("tensorwright.fleet.")
-        if self._display.verbosity or ignore_errors or task.loop or not ours:
+        asserted = task.action.rpartition(".")[2] in failures.REFUSING
+        ours = task.action.startswith(failures.OURS)
+        known = asserted or ours or failures.diagnose(result._result) is not None
+        if self._display.verbosity or ignore_errors or task.loop or not known:
             super().v2_runner_on_failed(result, ignore_errors)
             return
         if self._last_task_banner != task._uuid:
             self._print_task_banner(task)
         self._handle_warnings(result._result)
-        for line in failures.problems(result._result):
+        said = failures.problems(result._result) if asserted else list(failures.told(result._result, ours))
+        for line in said:
             text = f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}"
             self._display.display(text, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
 

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, result_table
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 DOCUMENTATION = r"""
 name: result
@@ -20,6 +24,7 @@ version_added: 0.1.0
 description:
   - Prints one row for each host, what went wrong and what to type next, once the run is over.
   - A host's row is what the run left in the statistics of that host under C(tensorflow_result), or how the host failed.
+  - What a failed task has printed is written into C(tensorwright/failures.log) below Ansible's home; the last run's only.
   - Prints nothing after runs that left neither.
 requirements:
   - named in C(callbacks_enabled) of ansible.cfg
@@ -42,6 +47,7 @@ class CallbackModule(CallbackBase):
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._failed: dict[str, tuple[str, list[str]]] = {}
+        self._log: dict[str, str] = {}
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
@@ -75,11 +81,17 @@ class CallbackModule(CallbackBase):
         name = self._seen(result)
         if ignore_errors:
             return
-        task, said = result._task, failures.problems(result._result)
+        # What a host fills into a task's name would keep equal failures apart.
+        task, heading = result._task, re.sub(r"\s*\{\{.*?\}\}", "", result._task.name) or result._task.action
+        said = failures.problems(result._result)
         if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
             self._failed[name] = ("refused", said)
+        elif task.action.rpartition(".")[2] in failures.REFUSING:
+            self._failed[name] = ("failed", [f"{heading}: {without_host(line, name)}" for line in said])
         else:
-            self._failed[name] = ("failed", [f"{task.name or task.action}: {line}" for line in said])
+            told = list(failures.told(result._result, task.action.startswith(failures.OURS)))
+            self._failed[name] = ("failed", [failures.statement(heading, [without_host(line, name) for line in told])])
+            self._log[name] = failures.log_entry(name, heading, result._result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host that does not answer."""
@@ -111,6 +123,20 @@ class CallbackModule(CallbackBase):
         state, said = self._failed.get(host, ("failed", ["no reason given"]))
         return result_table.Result(host=host, state=state, seconds=self._seconds(host), problems=said)
 
+    def _write_log(self, lost: set[str]) -> str:
+        """Write what the failed tasks have said into a file, the last run's only; return where, or nothing."""
+        entries = [entry for host, entry in sorted(self._log.items()) if host in lost]
+        if not entries:
+            return ""
+        path = os.path.join(constants.ANSIBLE_HOME, "tensorwright", "failures.log")
+        try:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as log:
+                log.write("".join(entries))
+        except OSError:
+            return ""
+        return path
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the table."""
         told = {
@@ -121,6 +147,6 @@ class CallbackModule(CallbackBase):
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
         results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
         results += [self._ended_badly(host) for host in lost]
-        text = result_table.render(results)
+        text = result_table.render(results, self._write_log(lost))
         if text:
             self._display.display(f"\n{text}\n")

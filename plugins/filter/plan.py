@@ -6,7 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import nvidia_wishes, site, specs, unbuilt
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    condasite,
+    engine,
+    nvidia_wishes,
+    services,
+    site,
+    specs,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
 DOCUMENTATION = r"""
@@ -53,7 +60,8 @@ def plan(
     variables = variables or {}
     facts = nvidia_wishes.facts(site.may_become(host, variables), variables)
     made = resolve(request, facts, names=variables)
-    made["problems"].extend([*unbuilt.problems(made), *specs.problems(variables)])
+    made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
+    made["problems"].extend([*engine.problems(made, facts, variables), *services.problems(made, variables)])
     nvidia_wishes.add(made, variables)
     site.add(made, facts, variables)
     return {**made}

@@ -7,6 +7,7 @@ A fresh host has Python but neither pip nor venv; from here it gets the installe
 
 import base64
 import errno
+import functools
 import hashlib
 import html
 import http.client
@@ -17,11 +18,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 DEFAULT_INDEX = "https://pypi.org/simple"
 CHUNK = 1 << 20  # bytes
+T = TypeVar("T")
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG)
 
 
@@ -72,8 +74,8 @@ def _open(url: str, index: str, context: ssl.SSLContext, timeout: float, accept:
     return urllib.request.urlopen(request, timeout=timeout, context=context)
 
 
-def wheel_url(index: str, project: str, filename: str, context: ssl.SSLContext, timeout: float) -> str:
-    """Return the address of `filename` on the project's page of the index (PEP 691 JSON or PEP 503 HTML)."""
+def offered(index: str, project: str, context: ssl.SSLContext, timeout: float) -> Dict[str, str]:
+    """Return the files on the project's page of the index, each with its address (PEP 691 JSON or PEP 503 HTML)."""
     page = "{}/{}/".format(without_login(index).rstrip("/"), project)
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
     with _open(page, index, context, timeout, accept) as answer:
@@ -84,15 +86,49 @@ def wheel_url(index: str, project: str, filename: str, context: ssl.SSLContext, 
         links = [item["url"] for item in json.loads(body).get("files", [])]
     else:
         links = [html.unescape(link) for _quote, link in re.findall(r"""href\s*=\s*(["'])(.*?)\1""", body)]
-    for link in links:
-        url = urldefrag(urljoin(base, link))[0]
-        if unquote(urlsplit(url).path.rpartition("/")[2]) == filename:
-            return str(url)
-    raise DownloadError("the package index {} does not offer {}".format(without_login(index), filename))
+    urls = [str(urldefrag(urljoin(base, link))[0]) for link in links]
+    return {unquote(urlsplit(url).path.rpartition("/")[2]): url for url in urls}
 
 
-def fetch(url: str, index: str, target: str, sha256: str, context: ssl.SSLContext, timeout: float) -> None:
-    """Download `url` to `target`; the file appears only when its SHA-256 is the expected one."""
+def wheel_url(index: str, project: str, filename: str, context: ssl.SSLContext, timeout: float) -> str:
+    """Return the address of `filename`, a file of the project. Raises DownloadError."""
+    urls = offered(index, project, context, timeout)
+    if filename not in urls:
+        raise DownloadError("the package index {} does not offer {}".format(without_login(index), filename))
+    return urls[filename]
+
+
+def newest_build(
+    project: str, tag: str, indexes: List[str], ca_file: Optional[str], timeout: float, retries: int
+) -> str:
+    """Return the newest version that any of the indexes has a wheel of for a Python tag (cp311) and this machine.
+
+    Raises DownloadError.
+    """
+    context, found = tls_context(ca_file), {}
+    pattern = re.compile(
+        r"{}-([^-]+)-{}-[^-]+-[^-]*linux[^-]*_{}\.whl".format(
+            re.escape(project.replace("-", "_")), tag, os.uname().machine
+        )
+    )
+    for index in indexes:
+        address = without_login(index)
+        ask = functools.partial(offered, index, project, context, timeout)
+        try:
+            files = _tried(ask, "the list of " + project, address, retries)
+        except DownloadError:
+            if len(indexes) == 1:
+                raise
+            continue  # an extra index need not have it
+        for match in filter(None, map(pattern.match, files)):
+            found[match.group(1)] = tuple(int(number) for number in re.findall(r"\d+", match.group(1)))
+    if not found:
+        raise DownloadError("the package index {} does not offer {} for {}".format(address, project, tag))
+    return max(found, key=lambda version: found[version])
+
+
+def fetch(url: str, index: str, target: str, sha256: Optional[str], context: ssl.SSLContext, timeout: float) -> str:
+    """Download `url` to `target` and return its SHA-256; the file appears only when that is the expected one, if any is."""
     digest, got = hashlib.sha256(), 0
     partial = "{}.part{}".format(target, os.getpid())
     try:
@@ -104,9 +140,10 @@ def fetch(url: str, index: str, target: str, sha256: str, context: ssl.SSLContex
             size = answer.headers.get("Content-Length")
         if size is not None and got != int(size):
             raise _BrokenError("{}: connection broken after {} of {} bytes".format(url, got, size))
-        if digest.hexdigest() != sha256:
+        if sha256 and digest.hexdigest() != sha256:
             raise _BrokenError("{} has SHA-256 {}, expected {}".format(url, digest.hexdigest(), sha256))
         os.replace(partial, target)
+        return digest.hexdigest()
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
@@ -142,16 +179,41 @@ def fetch_wheel(
     """
     index = index or default_index()
     target = os.path.join(directory, wheel["file"])
-    context = tls_context(ca_file)
+    context, place = tls_context(ca_file), index
+
+    def once() -> None:
+        url = wheel_url(place, project, wheel["file"], context, timeout)
+        fetch(url, place, target, wheel["sha256"], context, timeout)
+
+    _tried(once, wheel["file"], without_login(index), retries)
+    return target
+
+
+def fetch_url(
+    url: str,
+    target: str,
+    sha256: Optional[str] = None,
+    ca_file: Optional[str] = None,
+    timeout: float = 60.0,
+    retries: int = 3,
+) -> str:
+    """Download a URL, which may hold a login, to a file; return the file's SHA-256. Raises DownloadError."""
+    context, address = tls_context(ca_file), without_login(url)
+    return _tried(
+        lambda: fetch(address, url, target, sha256, context, timeout),
+        os.path.basename(target),
+        address.rpartition("/")[0],
+        retries,
+    )
+
+
+def _tried(once: Callable[[], T], what: str, address: str, retries: int) -> T:
+    """Do something that reaches the network until it works, or is known never to. Raises DownloadError."""
     for attempt in range(retries + 1):
         try:
-            url = wheel_url(index, project, wheel["file"], context, timeout)
-            fetch(url, index, target, wheel["sha256"], context, timeout)
-            return target
+            return once()
         except (OSError, EOFError, DownloadError, ValueError, http.client.HTTPException) as error:
             if attempt == retries or _is_hopeless(error):
-                raise DownloadError(
-                    "cannot fetch {} from {}: {}".format(wheel["file"], without_login(index), error)
-                ) from error
+                raise DownloadError("cannot fetch {} from {}: {}".format(what, address, error)) from error
             time.sleep(min(2.0**attempt, 10.0))
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -9,6 +9,7 @@ import subprocess
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    docker_facts,
     interpreters,
     location,
     nvidia,
@@ -89,8 +90,14 @@ def user() -> Dict[str, Any]:
     return {"name": name, "uid": uid, "home": os.path.expanduser("~")}
 
 
-def gather(path: str, receipts_dir: str, pci_devices: str, driver_proc: str = nvidia.PROC) -> Dict[str, Any]:
-    """All host facts."""
+def gather(
+    path: str,
+    receipts_dir: str,
+    pci_devices: str,
+    driver_proc: str = nvidia.PROC,
+    docker_data_root: Optional[str] = None,
+) -> Dict[str, Any]:
+    """All host facts; those about Docker only where its data root, which may be empty, is given."""
     who = user()
     search = interpreters.Search(interpreters.directories(who["home"], os.environ.get("PATH", "")))
     place = location.describe(path)
@@ -126,5 +133,6 @@ def gather(path: str, receipts_dir: str, pci_devices: str, driver_proc: str = nv
         environment=location.environment(place["absolute"]),
         receipts=receipts.survey(receipts_dir, place["absolute"]),
         pythons=search.pythons(),
+        docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
     )
     return facts

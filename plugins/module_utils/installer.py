@@ -11,10 +11,13 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, download, files, processes, releases
 
+# Its wheel is run as it is too, by the Python that the environment is for.
+VIRTUALENV = "import sys; sys.path.insert(0, sys.argv.pop(1)); import virtualenv; virtualenv.main()"
 TAIL = 65536  # bytes of output that are looked at
 # Settings of the calling user's that would lead an installer to another place, or colour what we read.
 UNWANTED = (
@@ -41,14 +44,25 @@ class InstallError(Exception):
         self.output = output
 
 
+def version_of(python: str) -> Tuple[int, ...]:
+    """Return an interpreter's version, such as (3, 11, 2). Raises InstallError."""
+    try:
+        program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+        told = subprocess.check_output([python, "-s", "-E", "-B", "-c", program], universal_newlines=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
+    return tuple(int(part) for part in told.strip().split("."))
+
+
 class Installer(object):
     """What both installers share: the site's addresses, the log, and running a command until it succeeds.
 
-    `tool`: {name: uv|pip, version, wheel: {file, sha256}}; `site`: {index_url, extra_index_urls, ca_file, timeout,
-    retries}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
+    `tool`: {name: uv|pip, version, wheel: {file, sha256}, virtualenv: {file, sha256} for Python 2.7}; `site`: {index_url,
+    extra_index_urls, ca_file, timeout, retries}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
     """
 
     retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
+    compiles = False  # whether the installer writes bytecode
 
     def __init__(self, tool: Dict[str, Any], site: Dict[str, Any], tools: str, cache: str, log: str) -> None:
         self.tool = tool
@@ -95,6 +109,17 @@ class Installer(object):
             )
         except download.DownloadError as error:
             raise InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+
+    def fetch_url(self, url: str, directory: str, sha256: Optional[str]) -> Tuple[str, str]:
+        """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError."""
+        path = os.path.join(directory, unquote(urlsplit(url).path.rpartition("/")[2]))
+        try:
+            return path, download.fetch_url(
+                url, path, sha256, self.site.get("ca_file"), self.site["timeout"], self.site["retries"]
+            )
+        except download.DownloadError as error:
+            why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
+            raise InstallError(why, str(error)) from error
 
     def run(self, command: List[str]) -> str:
         """Run a command, its output into the log; try again where the network is to blame. Raises InstallError."""
@@ -206,6 +231,8 @@ class Uv(Installer):
 class Pip(Installer):
     """Serves the Pythons that uv no longer does. Its own wheel is run as it is: the host needs neither pip nor ensurepip."""
 
+    compiles = True
+
     def environment(self) -> Dict[str, str]:
         env = super(Pip, self).environment()
         index, extra = self.indexes()
@@ -239,20 +266,36 @@ class Pip(Installer):
                 os.unlink(self.details)
 
     def create(self, python: str, release: str, prompt: str) -> None:
-        self.run([python, "-m", "venv", "--without-pip", "--prompt", prompt, release])
+        version = version_of(python)
+        if version >= (3, 6):
+            self.run([python, "-m", "venv", "--without-pip", "--prompt", prompt, release])
+        elif version >= (3, 3):  # their venv has no prompt to choose
+            self.run([python, "-m", "venv", "--without-pip", release])
+        else:
+            wheel = self._kept("virtualenv", self.tool["virtualenv"])
+            bare = ["--no-download", "--no-pip", "--no-setuptools", "--no-wheel", "--prompt", "({}) ".format(prompt)]
+            self.run([python, "-s", "-E", "-B", "-c", VIRTUALENV, wheel] + bare + [release])
+
+    def _kept(self, project: str, wheel: Dict[str, str]) -> str:
+        """Return a tool's wheel, fetched where it is not there already."""
+        path = os.path.join(self.tools, wheel["file"])
+        if files.sha256(path) != wheel["sha256"]:
+            with self.workplace() as directory:
+                os.rename(self.fetch(project, wheel, directory), path)
+        return path
 
     def install(self, release: str, requirements: List[str], constraints: str) -> None:
-        wheel = os.path.join(self.tools, self.tool["wheel"]["file"])
-        if files.sha256(wheel) != self.tool["wheel"]["sha256"]:
-            with self.workplace() as directory:
-                os.rename(self.fetch("pip", self.tool["wheel"], directory), wheel)
+        python = os.path.join(release, "bin", "python")
         pip = [
-            os.path.join(release, "bin", "python"),
-            os.path.join(wheel, "pip"),
+            python,
+            os.path.join(self._kept("pip", self.tool["wheel"]), "pip"),
             "install",
             "--constraint",
             constraints,
         ]
+        if version_of(python) < (3, 7):
+            # What these Pythons are served is often not built yet, and the pips of their day build with what is there.
+            self.run(pip + ["setuptools", "wheel"])
         own = ["pip==" + self.tool["version"] if item == "pip" else item for item in requirements]
         self.run(pip + own)
 

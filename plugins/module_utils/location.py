@@ -4,9 +4,10 @@
 ~/tensorflow -> .tensorwright/tensorflow/<release>
 """
 
+import glob
 import json
 import os
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import SEAL, STORE
@@ -25,6 +26,11 @@ def releases(path: str) -> str:
 def receipt(path: str) -> str:
     """The receipt of the environment at this path."""
     return os.path.join(os.path.dirname(path), STORE, "receipts", os.path.basename(path) + ".json")
+
+
+def runtime_receipts(path: str) -> List[str]:
+    """The receipts of the runtimes that the environment at this path may stand on."""
+    return sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(path)), STORE, "runtimes", "*.json")))
 
 
 def current(path: str) -> Optional[str]:

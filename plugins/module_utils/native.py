@@ -17,13 +17,38 @@ from typing import Any, Dict, List
 from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, files
 
 BIN = "/usr/local/bin"
-SITES = "/usr/local/lib/python3*/*-packages"  # where Pythons keep local additions
+SITES = "/usr/local/lib/python[23]*/*-packages"  # where Pythons keep local additions
 SYSTEM_BINS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
+FOLLOW = "import site; site.addsitedir({!r})\n"
 NOT_TOOLS = ("python", "pip", "activate", "deactivate", "pydoc", "tensorflow-env")
 
 CUDA_START = "import os; os.path.isdir({0!r}) and __import__({1!r}).watch()\n"
 
 # What the system's Python has already, and what that in turn requires: asked of that Python, which alone knows its paths.
+# Python 2.7 gets an answer to the same questions from the files themselves.
+PROBE_2 = """
+from __future__ import print_function
+import glob, imp, json, os, re, site, sys
+requires = set()
+for place in sys.path:
+    if "/.tensorwright/" in place:
+        continue
+    for name in glob.glob(place + "/*.dist-info/METADATA") + glob.glob(place + "/*.egg-info/requires.txt"):
+        section = ""
+        for line in open(name).read().splitlines():
+            section = line if line.startswith("[") else section
+            if name.endswith("METADATA") and not line:
+                break
+            if name.endswith(".txt") and line and not section:
+                requires.add(line)
+            elif line.startswith("Requires-Dist:") and "extra" not in line.partition(";")[2]:
+                requires.add(line.partition(":")[2].strip())
+try:
+    tensorflow = imp.find_module("tensorflow")[1]
+except ImportError:
+    tensorflow = None
+print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(requires), "tensorflow": tensorflow}))
+"""
 PROBE = """
 import importlib.metadata as metadata, importlib.util, json, re, site
 requires = []
@@ -36,6 +61,11 @@ for found in metadata.distributions():
 spec = importlib.util.find_spec("tensorflow")
 print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(set(requires)), "tensorflow": spec.origin if spec else None}))
 """
+
+
+def is_python_2(python: str) -> bool:
+    """Tell by its name whether an interpreter is of Python 2: the plan names the distribution's by major and minor version."""
+    return os.path.basename(python).startswith("python2")
 
 
 class ProbeError(Exception):
@@ -52,7 +82,7 @@ def probe(python: str) -> Dict[str, Any]:
     Raises ProbeError.
     """
     # Without bytecode (-B): check mode asks as well, and changes nothing.
-    command = [python, "-s", "-E", "-B", "-c", PROBE]
+    command = [python, "-s", "-E", "-B", "-c", PROBE_2 if is_python_2(python) else PROBE]
     try:
         asked = subprocess.run(command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
         answer: Dict[str, Any] = json.loads(asked.stdout.decode("utf-8"))
@@ -98,13 +128,14 @@ def leads_to(pth: str) -> str:
         return ""
 
 
-def point(pth: str, site_packages: str, check_mode: bool = False) -> bool:
+def point(pth: str, site_packages: str, check_mode: bool = False, follow: bool = False) -> bool:
     """Let the .pth file lead to a release's site-packages, by rename; return whether that is a change.
 
     It names the release, not the environment's link: a running Python must not find half of the next release. A release for GPUs
     is told as well when TensorFlow is imported; a Python that starts after the release was removed says nothing about it.
+    `follow`: the release's own .pth files count as well, of which Python 2.7 makes namespace packages (protobuf is one).
     """
-    text = site_packages + "\n"
+    text = site_packages + "\n" + (FOLLOW.format(site_packages) if follow else "")
     if os.path.exists(os.path.join(site_packages, cuda_libraries.MODULE + ".py")):
         text += CUDA_START.format(site_packages, cuda_libraries.MODULE)
     if files.text(pth) == text:

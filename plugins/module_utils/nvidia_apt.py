@@ -77,8 +77,8 @@ def certificate(data: bytes, wanted: str, origin: str) -> bytes:
     return match.content
 
 
-def download(url: str) -> bytes:
-    """What is at an address. Raises RepositoryError."""
+def download(url: str, variables: str = "nvidia_repo") -> bytes:
+    """What is at an address, which variables of this prefix decide. Raises RepositoryError."""
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
             content: bytes = answer.read()
@@ -86,8 +86,8 @@ def download(url: str) -> bytes:
     except (OSError, ValueError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         raise RepositoryError(
-            "the repository's key {0} cannot be fetched: {1}; check network, proxy and nvidia_repo_url, or give the key as "
-            "nvidia_repo_key_file".format(url, reason)
+            "the repository's key {0} cannot be fetched: {1}; check network, proxy and {2}_url, or give the key as "
+            "{2}_key_file".format(url, reason, variables)
         ) from error
 
 
@@ -163,7 +163,7 @@ def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict
     if forbidden:
         raise RepositoryError("; ".join(forbidden))
     keyring = os.path.join(apt, KEYRING)
-    key = _wanted_key(asked, keyring)
+    key = wanted_key(asked, keyring)
     line = "deb [arch={0} signed-by={1}] {2} /\n".format(asked["architecture"], keyring, asked["url"])
     repair_sources(edit, apt, asked["url"], asked["retired_files"])
     repair_keyrings(edit, apt, asked["retired_keys"])
@@ -173,14 +173,14 @@ def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict
     return {"keyring": keyring, "list": os.path.join(apt, LIST), "pins": os.path.join(apt, PINS)}
 
 
-def _wanted_key(asked: Mapping[str, Any], keyring: str) -> bytes:
+def wanted_key(asked: Mapping[str, Any], keyring: str, variables: str = "nvidia_repo") -> bytes:
     """The key: the one that is there already if it is right, else the given or the downloaded one."""
     try:
         return certificate(_bytes(keyring) or b"", asked["fingerprint"], keyring)
     except RepositoryError:
         if asked.get("key"):
             return certificate(asked["key"].encode("utf-8"), asked["fingerprint"], "the given key file")
-        return certificate(download(asked["key_url"]), asked["fingerprint"], asked["key_url"])
+        return certificate(download(asked["key_url"], variables), asked["fingerprint"], asked["key_url"])
 
 
 def absent(edit: Edit, apt: str = "/etc/apt") -> None:

@@ -129,6 +129,7 @@ def run(command: List[str]) -> str:
     return output
 
 
+MIRRORS = "the host's sources, nvidia_repo_url or docker_repository_url"
 # What the output says → the sentence. The first that is found explains it; apt's own last words come often from a consequence.
 REASONS = (
     (
@@ -142,11 +143,11 @@ REASONS = (
     (r"Could not get lock", "another program keeps apt's lock; run again when it has ended"),
     (
         r"(?:Temporary failure resolving|Could not resolve) '(.+?)'",
-        "the name {0} cannot be resolved on this host; check its DNS, or name a mirror in the host's sources or nvidia_repo_url",
+        "the name {0} cannot be resolved on this host; check its DNS, or name a mirror in " + MIRRORS,
     ),
     (
         r"(?:Could not connect to|Cannot initiate the connection to|Unable to connect to) (\S+?):?[ \n]",
-        "{0} cannot be reached from this host; check network and proxy, or name a mirror in the host's sources or nvidia_repo_url",
+        "{0} cannot be reached from this host; check network and proxy, or name a mirror in " + MIRRORS,
     ),
     (
         r"Hash Sum mismatch",

@@ -6,19 +6,26 @@ understood counts as missing, and whatever cannot be checked as an ordinary user
 """
 
 import glob
+import grp
 import json
 import os
 import pwd
 import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, location, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    daemon_json,
+    docker_images,
+    dpkg,
+    location,
+    releases,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, sha256, text
 
 SCHEMA = 1
 DIRECTORY = "/var/lib/tensorwright/receipts"
-KINDS = ("packages", "held", "files", "links", "distributions", "units", "users")
+KINDS = ("packages", "held", "files", "links", "distributions", "units", "users", "members", "settings", "images")
 UNITS = "/etc/systemd/system"
 CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
@@ -75,7 +82,8 @@ def record(request: Mapping[str, Any]) -> Footprint:
     """The footprint that a role declares, with the hashes, targets and versions that the host has now.
 
     packages: names, or name -> whether exactly the version of now is right; held, files, links, units, users: names;
-    distributions: site-packages directory -> names.
+    distributions: site-packages directory -> names; members: group -> users; settings: file in the form of daemon.json -> those of
+    its settings that are the role's; images: id -> name.
     """
     strange = sorted(set(request) - set(KINDS))
     if strange:
@@ -91,6 +99,9 @@ def record(request: Mapping[str, Any]) -> Footprint:
         "distributions": {},
         "units": {name: _unit(name) for name in asked["units"]},
         "users": {name: _uid(name) for name in asked["users"]},
+        "members": {group: sorted(names) for group, names in dict(asked["members"]).items()},
+        "settings": dict(asked["settings"]),
+        "images": dict(asked["images"]),
     }
     for place, names in dict(asked["distributions"]).items():
         present = distributions(place) or {}
@@ -168,12 +179,42 @@ def _users_drift(footprint: Footprint) -> Iterable[str]:
             yield "user {0} has the id {1} instead of {2}".format(name, now, uid)
 
 
+def _members_drift(footprint: Footprint) -> Iterable[str]:
+    for group, names in sorted((footprint.get("members") or {}).items()):
+        try:
+            now = grp.getgrnam(group).gr_mem
+        except KeyError:
+            yield "group {0} is gone".format(group)
+            continue
+        yield from ("user {0} is no longer in group {1}".format(name, group) for name in names if name not in now)
+
+
+def _settings_drift(footprint: Footprint) -> Iterable[str]:
+    for path, ours in sorted((footprint.get("settings") or {}).items()):
+        try:
+            lacking = daemon_json.missing(daemon_json.load(path)[1], ours)
+        except daemon_json.DaemonJsonError as error:
+            yield str(error)
+        except OSError:  # not to be read by this user
+            continue
+        else:
+            yield from ("{0} in {1} is no longer as it was set".format(name, path) for name in lacking)
+
+
+def _images_drift(footprint: Footprint) -> Iterable[str]:
+    for name in docker_images.lost(footprint.get("images") or {}):
+        yield "the image {0} is gone".format(name)
+
+
 CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
     _files_drift,
     _links_drift,
     _distributions_drift,
     _units_drift,
     _users_drift,
+    _members_drift,
+    _settings_drift,
+    _images_drift,
 )
 
 
@@ -241,7 +282,8 @@ def remove(file: str, check_mode: bool = False) -> bool:
 
 def survey(directory: str, path: str) -> List[Dict[str, Any]]:
     """Every receipt of the host, and that of the environment at this path, each held against the host."""
-    files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.json"))) + [location.receipt(path)]
+    files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.json")))
+    files += [location.receipt(path)] + location.runtime_receipts(path)
     receipts = [(file, receipt) for file, receipt in zip(files, map(read, files)) if receipt is not None]
     installed = dpkg.packages(name for _file, receipt in receipts for name in _package_names(receipt["footprint"]))
     found = []

@@ -42,7 +42,25 @@ def _hold(release):
 def hold_site(site_packages):
     # type: (str) -> None
     """Hold the release that a site-packages directory belongs to: for a user's own virtualenv on top of it."""
-    _hold(os.path.dirname(os.path.dirname(os.path.dirname(site_packages))))
+    release = os.path.dirname(os.path.dirname(os.path.dirname(site_packages)))
+    base = getattr(sys, "base_prefix", sys.prefix)
+    if (
+        base != release and os.path.realpath(base) == release
+    ):  # one of conda's, in which the standard library lies as well
+        _settle(base, release)
+    _hold(release)
+
+
+def _settle(link, release):
+    # type: (str, str) -> None
+    for name in ("prefix", "exec_prefix", "base_prefix", "base_exec_prefix", "executable", "_base_executable"):
+        value = getattr(sys, name, None)
+        if value:
+            setattr(sys, name, _resolve(value, link, release))
+    for index, path in enumerate(sys.path):
+        sys.path[index] = _resolve(path, link, release)
+    prefixes = getattr(sys.modules.get("site"), "PREFIXES", [])
+    prefixes[:] = [_resolve(path, link, release) for path in prefixes]
 
 
 def pin():
@@ -51,12 +69,7 @@ def pin():
     link = sys.prefix
     release = os.path.realpath(link)
     if release != link:
-        for name in ("prefix", "exec_prefix", "executable"):
-            setattr(sys, name, _resolve(getattr(sys, name), link, release))
-        for index, path in enumerate(sys.path):
-            sys.path[index] = _resolve(path, link, release)
-        prefixes = getattr(sys.modules.get("site"), "PREFIXES", [])
-        prefixes[:] = [_resolve(path, link, release) for path in prefixes]
+        _settle(link, release)
         _hold(release)
     elif not getattr(sys, "_tensorwright_release", None):
         _hold(release)

@@ -30,6 +30,7 @@ SEAL = ".tensorwright.json"
 HOLD = ".tensorwright.hold"  # locked by every Python of the release; the seal is rewritten, so it cannot serve
 STORE_LOCK = ".store"  # in locks/: held, shared, by every run; whoever removes the store needs it alone
 SHARED = ("cache", "locks", "log", "receipts", "tools")
+ON_DEMAND = ("runtimes",)  # shared too, but made only where a role puts something there
 UNFINISHED = "unfinished-{}-"  # with a process id: what that process fetches into the shared directories
 LAYOUT = 1  # part of every release's name: a change in how releases are laid out makes new ones
 
@@ -75,9 +76,13 @@ def site_packages(release: str) -> List[str]:
     lib = os.path.join(release, "lib")
     if not os.path.isdir(lib):
         return []
-    candidates = [
-        os.path.join(lib, name, "site-packages") for name in sorted(os.listdir(lib)) if name.startswith("python")
+    # conda's Pythons have a link python3.1 beside python3.10.
+    names = [
+        name
+        for name in sorted(os.listdir(lib))
+        if name.startswith("python") and not os.path.islink(os.path.join(lib, name))
     ]
+    candidates = [os.path.join(lib, name, "site-packages") for name in names]
     return [path for path in candidates if os.path.isdir(path)]
 
 
@@ -93,7 +98,7 @@ class Environment(object):
         # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found.
         self.fresh_link = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
         self._store_lock: Optional[IO[str]] = None
-        if not self.name or self.name in SHARED + (STORE,) or STORE in self.parent.split(os.sep):
+        if not self.name or self.name in SHARED + ON_DEMAND + (STORE,) or STORE in self.parent.split(os.sep):
             raise StoreError(
                 "an environment cannot be named '{}' there: Tensorwright keeps its own files there".format(
                     self.name or self.path
@@ -239,12 +244,12 @@ class Environment(object):
 
     def remove_store(self) -> bool:
         """Remove the store after its last environment; call it under the lock. Tells whether it is gone."""
-        if set(os.listdir(self.store)) - set(SHARED):
+        if set(os.listdir(self.store)) - set(SHARED + ON_DEMAND):
             return False
         # Another run, on an environment beside this one, may have begun: then the store stays.
         if self._store_lock is None or not _flock(self._store_lock, fcntl.LOCK_EX):
             return False
-        if set(os.listdir(self.store)) - set(SHARED):
+        if set(os.listdir(self.store)) - set(SHARED + ON_DEMAND):
             return False
         shutil.rmtree(self.store)
         return True

@@ -31,7 +31,9 @@ import site, sys
 places = site.getsitepackages()
 there = [sys.path.index(place) for place in places if place in sys.path]
 first = there[0] + 1 if places[0] in sys.path else min(there or [len(sys.path)])
-sys.path.insert(first, {!r})
+sys.path.insert(first, {0!r})
+if sys.version_info[0] == 2:
+    site.addsitedir({0!r})  # as the .pth file will (see module_utils/native.py)
 try:
     import _tensorwright_cuda
     _tensorwright_cuda.watch()

@@ -48,11 +48,28 @@ def create(path: str) -> str:
         sys.exit("tensorflow-env: {} is there already; choose another path".format(path))
     try:
         venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
+        if sys.prefix == sys.base_prefix:
+            rebase(path)
         fill(path)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return "source {}/bin/activate".format(path)
+
+
+def rebase(path: str) -> None:
+    """Let a virtualenv of one of conda's Pythons stand on the environment: the release itself will be gone some day."""
+    bin_directory = os.path.join(environment(), "bin")
+    settings = os.path.join(path, "pyvenv.cfg")
+    with open(settings) as source:
+        lines = ["home = " + bin_directory if line.startswith("home ") else line for line in source.read().splitlines()]
+    with open(settings, "w") as out:
+        out.write("\n".join(lines) + "\n")
+    for name in os.listdir(os.path.join(path, "bin")):
+        program = os.path.join(path, "bin", name)
+        if os.path.islink(program) and os.path.isabs(os.readlink(program)):
+            os.unlink(program)
+            os.symlink(os.path.join(bin_directory, "python{}.{}".format(*sys.version_info[:2])), program)
 
 
 def fill(path: str) -> None:

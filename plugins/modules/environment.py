@@ -29,10 +29,30 @@ options:
     description: The interpreter to build on. Required for O(state=present).
     type: path
   requirements:
-    description: What to install, as requirement specifiers.
+    description:
+      - What to install, as requirement specifiers, TensorFlow's first.
+      - C(tf-nightly) without a version stands for one build, which the seal names.
     type: list
     elements: str
     default: []
+  conda:
+    description: For prefixes of conda's in place of virtualenvs, with C(python) (such as V(3.6)) and C(channels).
+    type: dict
+  wheel:
+    description: The wheel to take for the first requirement instead of what the index offers, with C(url) and C(sha256), if known.
+    type: dict
+  wheel_login:
+    description: User and password for that URL, as C(user:password).
+    type: str
+    default: ""
+  guide_url:
+    description: Where the first requirement's wheel may be had if the index has no match.
+    type: str
+    default: ""
+  moves:
+    description: Whether C(tf-nightly) is the newest build; if not, it stays the one in use.
+    type: bool
+    default: false
   constraints:
     description: Versions that must not be left, as requirement specifiers.
     type: list
@@ -49,7 +69,9 @@ options:
     type: bool
     default: false
   installer:
-    description: The pinned tool that installs, with C(name) (V(uv) or V(pip)), C(version) and C(wheel) (C(file) and C(sha256)).
+    description:
+      - The pinned tool that installs, with C(name) (V(uv) or V(pip)), C(version) and C(wheel) (C(file) and C(sha256)).
+      - For Python 2.7 also C(virtualenv), its pinned wheel.
     type: dict
   index_url:
     description: The package index; empty means the one that the host's environment names, or the public one.
@@ -134,6 +156,10 @@ added_by_users:
   type: list
   elements: str
   returned: when a release was built
+wheel:
+  description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
+  type: dict
+  returned: when a release was built from one
 removed:
   description: What was removed, as names of releases, or paths.
   type: list
@@ -148,6 +174,7 @@ left:
 
 import contextlib
 import os
+import pathlib
 import re
 import subprocess
 from inspect import getsource
@@ -156,6 +183,7 @@ from typing import Any, Dict, List, Optional
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
+    conda,
     cuda_libraries,
     diagnosis,
     download,
@@ -165,11 +193,14 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     receipts,
     release_pin,
     releases,
+    runtimes,
     session,
     tensorflow_env,
 )
 
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
+NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
+NIGHTLY_BUILD = re.compile(r"tf-nightly(?:\[[\w-]+\])?==(.+)")
 PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
 
 
@@ -181,6 +212,7 @@ class Builder(object):
         self.params = module.params
         self.environment = releases.Environment(self.params["path"])
         self.python = self.params["python"]
+        self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
@@ -190,11 +222,12 @@ class Builder(object):
         """Make the environment what is asked for."""
         environment = self.environment
         previous = environment.current()
-        if self.module.check_mode and not os.path.exists(self.python):
+        if self.module.check_mode and not os.path.exists(self.conda if self.params["conda"] else self.python):
             self.result["changed"] = True  # an earlier step of the run would have installed it
             return
         host = native.probe(self.python) if self.params["native"] else {}
         self.refuse_shadow(host)
+        self.pin_nightly()
         contents = self.contents()
         name = self.choose(releases.release_name(contents))
         built = environment.sealed(name) is None
@@ -216,20 +249,50 @@ class Builder(object):
         self.write_receipt(name, seal, host)
         self.result["sealed"] = seal
 
+    def pin_nightly(self) -> None:
+        """Let tf-nightly mean one build: the one in use unless this run is asked to move on, else the newest of the index."""
+        params = self.params
+        match = NIGHTLY.match(params["requirements"][0])
+        if match is None:
+            return
+        current = self.environment.current()
+        seal = (self.environment.sealed(current) if current else None) or {"contents": {}}
+        there = [NIGHTLY_BUILD.match(one) for one in seal["contents"].get("requirements", [])]
+        builds = [found.group(1) for found in there if found]
+        params["version"] = builds[0] if builds and not params["moves"] else self.newest_nightly()
+        params["requirements"][0] += "==" + params["version"]
+
+    def newest_nightly(self) -> str:
+        """Return the newest nightly build that the index has for the planned Python. Raises InstallError."""
+        params = self.params
+        tag = "cp" + self.series().replace(".", "")
+        indexes = [params["index_url"] or download.default_index()] + params["extra_index_urls"]
+        try:
+            return download.newest_build(
+                "tf-nightly", tag, indexes, params["ca_file"], params["timeout"], params["retries"]
+            )
+        except download.DownloadError as error:
+            raise installer.InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+
     def contents(self) -> Dict[str, Any]:
         """Return what a release is made of; equal contents have the same name."""
         params = self.params
-        version = ".".join(python_version(self.python).split(".")[:2])
         contents = {
-            "python": [os.path.realpath(self.python), version],
+            "python": [runtimes.CONDA if params["conda"] else os.path.realpath(self.python), self.series()],
             "requirements": sorted(params["requirements"]),
             "constraints": sorted(params["constraints"]),
+            **({"sha256": params["wheel"]["sha256"]} if params["wheel"] and params["wheel"].get("sha256") else {}),
             "installer": params["installer"]["name"],
             "native": params["native"],
         }
         # One wheel makes other releases where another CUDA is planned, or none.
         cuda = cuda_libraries.planned(params["plan"])
         return dict(contents, cuda=cuda) if cuda else contents
+
+    def series(self) -> str:
+        """Return the planned Python's major and minor version."""
+        planned = self.params["conda"]
+        return str(planned["python"]) if planned else "{}.{}".format(*installer.version_of(self.python))
 
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
@@ -310,21 +373,66 @@ class Builder(object):
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
         tool = installer.choose(self.params["installer"], self.params, store("tools"), self.cache, log)
-        tool.create(self.python, directory, self.environment.name)
+        self.create(tool, directory, log)
         bounds = os.path.join(directory, "constraints.txt")
         write(bounds, "".join(line + "\n" for line in constraints))
         write(os.path.join(directory, releases.HOLD), "")
-        compiled = bytecode.Bytecode(os.path.join(directory, "bin", "python"), os.path.join(self.cache, "bytecode"))
-        with compiled.ahead(tool.cache):
-            tool.install(directory, self.params["requirements"], bounds)
+        python = os.path.join(directory, "bin", "python")
+        compiled = None if tool.compiles else bytecode.Bytecode(python, os.path.join(self.cache, "bytecode"))
+        with contextlib.ExitStack() as meanwhile:
+            if compiled:
+                meanwhile.enter_context(compiled.ahead(tool.cache))
+            self.install(tool, directory, bounds)
         (site_packages,) = releases.site_packages(directory)
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
-        if not self.params["native"]:
-            shebang = tensorflow_env.shebang(os.path.join(directory, "bin", "python"))
+        if not self.params["native"] and installer.version_of(python) >= (3, 6):
+            shebang = tensorflow_env.shebang(python)
             write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
-        linked, kept = compiled.complete(site_packages)
-        self.result["bytecode"] = {"linked": linked, "kept": kept}
+        if compiled:
+            linked, kept = compiled.complete(site_packages)
+            self.result["bytecode"] = {"linked": linked, "kept": kept}
+
+    def create(self, tool: installer.Installer, directory: str, log: str) -> None:
+        """Make the release as an empty virtualenv, or as a prefix of conda's."""
+        if not self.params["conda"]:
+            tool.create(self.python, directory, self.environment.name)
+            return
+        store = self.environment.shared
+        maker = conda.maker(self.params, self.conda, store("tools"), self.cache, log)
+        os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
+        maker.create(self.params["conda"]["python"], directory, self.environment.name)
+
+    def install(self, tool: installer.Installer, directory: str, bounds: str) -> None:
+        """Install what is asked for; where the index has no such TensorFlow, the wheel that the guides fetched it from serves."""
+        params = self.params
+        if params["wheel"]:
+            self.install_wheel(tool, directory, bounds, params["wheel"]["url"], params["wheel"].get("sha256"))
+            return
+        try:
+            tool.install(directory, params["requirements"], bounds)
+        except installer.InstallError as error:
+            row = diagnosis.diagnose(error.output)
+            if not params["guide_url"] or row is None or row.id not in ("no-wheel", "no-such-version"):
+                raise
+            try:
+                self.install_wheel(tool, directory, bounds, params["guide_url"], None)
+            except installer.InstallError as second:
+                message = "{}; nor can it be had from {}: {}".format(error, params["guide_url"], second)
+                raise installer.InstallError(message, error.output) from second
+
+    def install_wheel(
+        self, tool: installer.Installer, directory: str, bounds: str, url: str, sha256: Optional[str]
+    ) -> None:
+        """Install a wheel of TensorFlow from its URL, fetched first: a login in it is for no command line and no log."""
+        login = self.params["wheel_login"] if self.params["wheel"] else ""
+        with tool.workplace() as place:
+            path, found = tool.fetch_url(url.replace("://", "://" + login + "@", 1) if login else url, place, sha256)
+            extra = re.search(r"\[[^\]]*\]", self.params["requirements"][0])
+            name = os.path.basename(path).split("-")[0] + (extra.group() if extra else "")
+            wanted = "{} @ {}".format(name, pathlib.Path(path).as_uri())
+            tool.install(directory, [wanted] + self.params["requirements"][1:], bounds)
+        self.result["wheel"] = {"url": url, "sha256": found, "checked": bool(sha256)}
 
     def place_cuda(self, directory: str) -> None:
         """Let a release for GPUs find the CUDA that is planned for it. Raises MissingError."""
@@ -375,6 +483,7 @@ class Builder(object):
             "native": self.params["native"],
             "python": found["python"],
             "session": found,
+            "wheel": self.result.get("wheel"),
             "interpreter": self.python,
             "proved": releases.now(),
             "used": None,  # not yet
@@ -396,7 +505,7 @@ class Builder(object):
         environment = self.environment
         if self.params["native"]:
             (site_packages,) = releases.site_packages(environment.directory(name))
-            pointed = native.point(self.pth(host), site_packages, check_mode)
+            pointed = native.point(self.pth(host), site_packages, check_mode, native.is_python_2(self.python))
             return bool(native.link_tools(environment.path, check_mode)["changed"]) or pointed
         pth_files = native.pth_files(environment.name, environment.releases)
         if pth_files and not check_mode:  # the method was native until now
@@ -483,7 +592,8 @@ class Builder(object):
                     "{} is in use by {}; stop it and run again".format(environment.path, processes(users))
                 )
         pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
-        self.result["removed"] = [environment.path] * bool(current) + pth + tools + names
+        doomed = runtimes.Runtimes(environment).unused(leaving=environment.name)
+        self.result["removed"] = [environment.path] * bool(current) + pth + tools + names + doomed
         self.result.update(changed=bool(self.result["removed"] or os.path.exists(receipt)), previous=current)
         self.result["left"] = self.left_behind()
         if self.module.check_mode:
@@ -495,6 +605,8 @@ class Builder(object):
             environment.remove(name)
         for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):
             remove_file(path)
+        for path in doomed:
+            releases.remove_tree(path)
         if os.path.isdir(environment.releases):
             os.rmdir(environment.releases)
             environment.drop_lock()
@@ -505,20 +617,11 @@ class Builder(object):
         others = [
             name
             for name in sorted(listdir(self.environment.store))
-            if name not in releases.SHARED + (self.environment.name,)
+            if name not in releases.SHARED + releases.ON_DEMAND + (self.environment.name,)
         ]
         if others:
             return ["{} stays: the environments {} use it".format(self.environment.store, ", ".join(others))]
         return []
-
-
-def python_version(python: str) -> str:
-    """Return an interpreter's version, such as 3.11.2. Raises InstallError."""
-    try:
-        program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-        return subprocess.check_output([python, "-s", "-E", "-B", "-c", program], universal_newlines=True).strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise installer.InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
 
 
 def processes(users: List[int]) -> str:
@@ -557,6 +660,11 @@ def main() -> None:
             "version": {"type": "str"},
             "cuda_build": {"type": "bool"},
             "native": {"type": "bool", "default": False},
+            "conda": {"type": "dict"},
+            "wheel": {"type": "dict"},
+            "wheel_login": {"type": "str", "default": "", "no_log": True},
+            "guide_url": {"type": "str", "default": ""},
+            "moves": {"type": "bool", "default": False},
             "installer": {"type": "dict"},
             "index_url": {"type": "str", "default": "", "no_log": True},  # may carry a login
             "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
@@ -600,13 +708,15 @@ def main() -> None:
 def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
     """Fail in one sentence that says what the environment's users have now."""
     path = module.params["path"]
-    current = None
+    current, log = None, ""
     if builder is not None:
+        log = builder.environment.shared("log", builder.environment.name + ".log")
         with contextlib.suppress(releases.StoreError):
             current = builder.environment.current()
     state = "release {} stays in use".format(current) if current else "nothing was put in its place"
     msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
-    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]))
+    there = {"log": log} if output and os.path.isfile(log) else {}
+    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), **there)
 
 
 if __name__ == "__main__":

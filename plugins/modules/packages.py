@@ -43,6 +43,11 @@ options:
     description: Packages that have to be of the same upstream version as another, as name to that other's name, or to a version.
     type: dict
     default: {}
+  replaces:
+    description: Packages that go in the same transaction, as others take their place. Their configuration stays.
+    type: list
+    elements: str
+    default: []
   replace:
     description: Whether packages of the role's receipt that are no longer needed are removed, as for a driver.
     type: bool
@@ -137,9 +142,10 @@ class Work:
         wanted = asked["names"] + asked["plain"] + asked["together"]
         lacking = package_set.missing(wanted, before)
         partners = [name for name, leader in asked["same_version"].items() if self._apart(name, leader, before)]
-        if lacking or partners:
+        going = [name for name in asked["replaces"] if name in before]
+        if lacking or partners or going:
             self.changed = True
-            self._install(lacking, before)
+            self._install(lacking, before, going)
         after = package_set.installed(self.packages)
         names = [package_set.split(request)[0] for request in asked["names"]] + list(asked["same_version"])
         held = package_set.closure(names, self.packages)
@@ -156,29 +162,31 @@ class Work:
         versions = [package_set.upstream(one) for one in (there.get(name, ""), wanted)]
         return not versions[0] or versions[0] != versions[1]
 
-    def _install(self, lacking: List[str], before: Dict[str, str]) -> None:
+    def _install(self, lacking: List[str], before: Dict[str, str], going: List[str]) -> None:
         self._refresh(lacking)
         lacking = lacking + package_set.followers(lacking, self.packages)
         install = ["--no-install-recommends", "--allow-change-held-packages", "--allow-downgrades", "install"]
         if self.asked["replace"]:  # or apt would keep the packages of another branch, which are held
             install.insert(0, "--ignore-hold")
         try:
-            steps = package_set.simulate(install + lacking) if lacking else []
+            removals = [name + "-" for name in going]
+            steps = package_set.simulate(install + lacking + removals) if lacking else []
             requests = lacking + package_set.companions(self.asked["same_version"], steps, before)
-            stale = self._stale(steps)
-            steps = package_set.simulate(install + requests + [name + "-" for name in stale])
+            removals += [name + "-" for name in self._stale(steps)]
+            steps = package_set.simulate(install + requests + removals)
         except PackagesError:
             if not self.rehearse:
                 raise
             # On a fresh host the repository is not there yet, so what is asked for is all that can be told.
             self.changes += ["install " + request.replace("=", " ") for request in lacking]
             return
-        foreign = sorted(one.name for one in steps if one.verb != "Inst" and not self._may_go(one.name))
+        gone = {one.name for one in steps if one.verb != "Inst"}.difference(going)
+        foreign = sorted(name for name in gone if not self._may_go(name))
         if foreign:
             raise PackagesError("apt would remove {0}, which other programs may need".format(", ".join(foreign)))
         self.changes += [_told(one) for one in steps]
         if not self.rehearse:
-            package_set.run(["apt-get"] + package_set.CALM + install + requests + [name + "-" for name in stale])
+            package_set.run(["apt-get"] + package_set.CALM + install + requests + removals)
             self.packages = package_set.read()
 
     def _may_go(self, name: str) -> bool:
@@ -276,6 +284,7 @@ def main() -> None:
             "plain": {"type": "list", "elements": "str", "default": []},
             "together": {"type": "list", "elements": "str", "default": []},
             "same_version": {"type": "dict", "default": {}},
+            "replaces": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
             "cache_valid_time": {"type": "int", "default": 3600},
         },

@@ -66,6 +66,18 @@ options:
         type: list
         elements: str
         default: []
+      members:
+        description: Groups, each with the users that the role has put into it.
+        type: dict
+        default: {}
+      settings:
+        description: Files in the form of Docker's C(daemon.json), each with those of its settings that are the role's.
+        type: dict
+        default: {}
+      images:
+        description: Ids of images that Docker is to have, each with its name.
+        type: dict
+        default: {}
 attributes:
   check_mode:
     description: Tells whether a receipt would be written, and writes none.
@@ -109,6 +121,9 @@ footprint:
     distributions: {}
     units: {}
     users: {}
+    members: {}
+    settings: {}
+    images: {}
 """
 
 import os
@@ -125,6 +140,9 @@ FOOTPRINT: Dict[str, Any] = {
     "distributions": {"type": "dict", "default": {}},
     "units": {"type": "list", "elements": "str", "default": []},
     "users": {"type": "list", "elements": "str", "default": []},
+    "members": {"type": "dict", "default": {}},
+    "settings": {"type": "dict", "default": {}},
+    "images": {"type": "dict", "default": {}},
 }
 
 

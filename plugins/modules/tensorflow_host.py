@@ -29,6 +29,11 @@ options:
     description: The directory in which a loaded NVIDIA driver tells of itself.
     type: path
     default: /proc/driver/nvidia
+  docker_data_root:
+    description:
+      - The directory that is to hold Docker's data; empty for what its settings say.
+      - Without it nothing is gathered about Docker.
+    type: str
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -87,6 +92,13 @@ ansible_facts:
           writable: true
           occupied: false
         environment: null
+        docker:
+          engines: {docker: [], distribution: [docker.io], retired: []}
+          settings_error: null
+          data_root: /var/lib/docker
+          free_mb: 50000
+          subids: [alice]
+          images: []
         receipts: []
 """
 
@@ -105,11 +117,14 @@ def main() -> None:
             "receipts_dir": {"type": "path", "default": receipts.DIRECTORY},
             "pci_devices": {"type": "path", "default": pci.DEVICES},
             "driver_proc": {"type": "path", "default": nvidia.PROC},
+            "docker_data_root": {"type": "str"},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    facts = host.gather(asked["path"], asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"])
+    facts = host.gather(
+        asked["path"], asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"], asked["docker_data_root"]
+    )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import gpuplan, pythons, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import gpuplan, image, pythons, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.gpuplan import GpuPlan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both, either
@@ -24,6 +24,7 @@ class Context:
     tables: Tables
     implemented: frozenset[str]
     pythons: tuple[Python, ...]
+    wish: image.Wish = field(default_factory=image.Wish)
 
 
 @dataclass(slots=True)
@@ -69,6 +70,9 @@ def _base(tried: Attempt, context: Context) -> Iterator[Obstacle]:
         clause = f"the official builds of TensorFlow {release.version} need {flags}, which this processor lacks"
         yield Obstacle("version", clause, "a wheel built without it, by tensorflow_wheel_url")
     if method == "docker":
+        if not image.has_python(context.tables.images[series.images], context.asked.python):
+            clause = f"the images of TensorFlow {release.version} bring a Python of their own"
+            yield Obstacle("python", clause, "auto")
         return
     if not versions.at_least(host.glibc, wheels.glibc):
         clause = f"the wheels of TensorFlow {release.version} need glibc {wheels.glibc}, and this host has {host.glibc}"
@@ -117,13 +121,19 @@ def _no_python(release: Release, usable: tuple[str, ...], context: Context) -> O
     needing_none = [method for method in ("docker", "conda") if _brings_python(method, usable, context)]
     if needing_none:
         accepted = f"tensorflow_method: {either(needing_none)}, or {accepted}"
+    brought = [one.version for one in pythons.foreign(context.host, context.tables) if one.version in usable]
+    if brought and asked.method == "virtualenv":
+        accepted = f"tensorflow_python: {brought[0]}, or {accepted}"
     return Obstacle("version", clause, accepted)
 
 
 def _brings_python(method: str, usable: tuple[str, ...], context: Context) -> bool:
-    """Whether a method is built that needs no Python of the host."""
+    """Whether a method that needs no Python of the host is built, and one for this host."""
     conda = context.tables.providers.get("conda")
-    fits = method == "docker" or bool(conda and set(conda.pythons) & set(usable))
+    if method == "docker":
+        fits = context.host.become and context.host.architecture == "x86_64" and not context.asked.wheel_url
+    else:
+        fits = bool(conda and set(conda.pythons) & set(usable))
     return fits and context.implemented.issuperset(METHODS[method])
 
 
@@ -137,7 +147,9 @@ def _device(tried: Attempt, context: Context) -> None:
             tried.notes.append("The CPU is used: this host has no NVIDIA GPU.")
         return
     python = tried.python.version if tried.python else None
-    planned = gpuplan.plan(asked, context.host, tried.release, python, context.tables, context.implemented)
+    planned = gpuplan.plan(
+        asked, context.host, tried.release, python, context.tables, context.implemented, context.wish
+    )
     if isinstance(planned, GpuPlan):
         tried.gpu, tried.device = planned, "gpu"
         wheels = tried.release.wheels.get(context.host.architecture)

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from posixpath import dirname
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import place, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions, wheelurl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanImage
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanToolkit
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
+
+_ORIGINS = {"system": "the distribution's packages", "standalone": "python-build-standalone", "conda": "conda-forge"}
 
 
 def fill(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -18,28 +22,30 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     package = tried.build.package if tried.build else "tensorflow"
     plan["device"] = tried.device
     plan["tensorflow"] = {
-        "version": release.version,
+        "version": _version(tried, context),
         "package": package,
-        "requirement": _requirement(tried, package, asked.wheel_url),
+        "requirement": _requirement(tried, package, context),
         "channel": release.channel,
         "wheel_url": asked.wheel_url or None,
-        "cuda_build": None if asked.wheel_url or not tried.build else tried.build.device == "gpu",
+        "wheel_sha256": (asked.wheel_url and asked.wheel_sha256) or None,
+        "guide_url": _guide_url(tried, context),
+        "moves": release.channel == "nightly" and asked.nightly == "newest",
+        "cuda_build": _cuda_build(tried, asked),
     }
     if tried.python:
-        plan["python"] = {
-            "version": tried.python.version,
-            "path": tried.python.path,
-            "provider": tried.python.provider,
-        }
+        _python(plan, tried.python, context)
         _installer(plan, tried.python.version, context)
     roles = list(METHODS[asked.method]) if asked.method else []
     if tried.gpu:
         _fill_gpu(plan, tried, context)
+        if asked.method == "docker":
+            roles.insert(roles.index("docker") + 1, "nvidia_docker")
+            plan["toolkit"] = _toolkit(context)
         roles = [*tried.gpu.roles, *roles]
     plan["roles"] = [role for role in roles if role != "python" or _needs_python(tried, context)]
     if asked.method == "docker":
         plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"
-        plan["image"] = _image(tried, context)
+        _fill_image(plan, tried, context)
     if asked.method == "source" and series.build:
         plan["build"] = {"bazel": series.build.bazel, "compiler": series.build.compiler}
     if asked.method not in ("docker", "source"):
@@ -51,17 +57,68 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
         plan["problems"].extend([full] if full else [])
 
 
+def _python(plan: Plan, python: Python, context: Context) -> None:
+    """The interpreter; a standalone build lies beside the environment, and a prefix of conda's brings its own."""
+    tables, architecture = context.tables, context.host.architecture
+    plan["python"] = {"version": python.version, "path": python.path, "provider": python.provider}
+    place = plan["path"]["absolute"]
+    if python.provider == "standalone":
+        build = tables.standalone[python.version].builds.get(architecture)
+        if build:
+            plan["standalone"] = {"url": tables.standalone_url, "file": build.file, "sha256": build.sha256}
+        if place:
+            name = f"python{python.version}"
+            plan["python"]["path"] = f"{dirname(place)}/.tensorwright/runtimes/{name}/bin/{name}"
+    miniforge = tables.miniforge.installers.get(architecture)
+    if python.provider == "conda" and miniforge:
+        plan["conda"] = {
+            "version": tables.miniforge.version,
+            "url": f"{tables.miniforge.url}/{miniforge.file}",
+            "sha256": miniforge.sha256,
+        }
+
+
+def _cuda_build(tried: Attempt, asked: Request) -> bool | None:
+    """Whether the session has to find a build with GPU support; what a wheel or a CPU image of anybody's is, nobody knows."""
+    if asked.wheel_url or not tried.build:
+        return None
+    if asked.method == "docker":
+        return True if tried.device == "gpu" else None
+    return tried.build.device == "gpu"
+
+
 def _needs_python(tried: Attempt, context: Context) -> bool:
     """Whether role python has anything to do: users of a shared host get the tools; alone, an interpreter that is there will do."""
     missing = tried.python is not None and tried.python.path is None
     return missing or (context.host.become and (context.host.shared or context.asked.method == "native"))
 
 
-def _requirement(tried: Attempt, package: str, wheel_url: str | None) -> str:
+def _version(tried: Attempt, context: Context) -> str:
+    """The release; of nightly builds the one that was asked for, else the one in use, else "nightly": the host will find it."""
+    if tried.release.channel != "nightly":
+        return tried.release.version
+    if context.asked.method == "docker":
+        return "nightly"
+    asked = context.asked.nightly
+    return (context.host.nightly or "nightly") if asked in (None, "keep", "newest") else asked
+
+
+def _requirement(tried: Attempt, package: str, context: Context) -> str:
     extra = "[and-cuda]" if tried.gpu and tried.gpu.source == "wheels" else ""
-    if wheel_url:
-        return f"{package}{extra} @ {wheel_url}"
-    return f"{package}{extra}=={tried.release.version}"
+    if context.asked.wheel_url:
+        return f"{package}{extra} @ {context.asked.wheel_url}"
+    if tried.release.channel == "nightly" and context.asked.nightly in (None, "keep", "newest"):
+        return f"{package}{extra}"  # the host pins it
+    return f"{package}{extra}=={_version(tried, context)}"
+
+
+def _guide_url(tried: Attempt, context: Context) -> str | None:
+    """Where the guides of its day fetched this wheel from, if the index may be asked for it at all."""
+    asked, host = context.asked, context.host
+    if asked.wheel_url or asked.method in ("docker", "source") or host.architecture != "x86_64" or not tried.python:
+        return None
+    device = tried.build.device if tried.build else "cpu"
+    return wheelurl.of_guides(tried.release.version, tried.python.version, device, context.tables)
 
 
 def _installer(plan: Plan, python: str, context: Context) -> None:
@@ -76,9 +133,21 @@ def _installer(plan: Plan, python: str, context: Context) -> None:
             "file": wheel.file,
             "sha256": wheel.sha256,
             "pip": pip,
+            "virtualenv": {"file": None, "sha256": None},
         }
     else:
-        plan["installer"] = {"name": "pip", "version": pip, "file": None, "sha256": None, "pip": pip}
+        own, virtualenv = tables.pip_wheels.get(pip or ""), tables.virtualenv if python == "2.7" else None
+        plan["installer"] = {
+            "name": "pip",
+            "version": pip,
+            "file": own.file if own else None,
+            "sha256": own.sha256 if own else None,
+            "pip": pip,
+            "virtualenv": {
+                "file": virtualenv.file if virtualenv else None,
+                "sha256": virtualenv.sha256 if virtualenv else None,
+            },
+        }
 
 
 def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -121,12 +190,30 @@ def _fill_gpu(plan: Plan, tried: Attempt, context: Context) -> None:
         }
 
 
-def _image(tried: Attempt, context: Context) -> PlanImage:
-    images = context.tables.images[context.tables.series[tried.release.series].images]
-    tag = "X-gpu" if tried.device == "gpu" else "X"
-    if f"{tag}-py3" in images.tags and context.asked.python != "2.7":
-        tag = f"{tag}-py3"
-    return {"name": images.repository, "tag": tag.replace("X", tried.release.version)}
+def _toolkit(context: Context) -> PlanToolkit:
+    toolkit = context.tables.toolkit
+    fingerprint = context.tables.keys[toolkit.key].fingerprint
+    packages = [f"{name}={toolkit.version}" for name in toolkit.packages]
+    return {"packages": packages, "key": fingerprint}
+
+
+def _fill_image(plan: Plan, tried: Attempt, context: Context) -> None:
+    wish, tables = context.wish, context.tables
+    requirement = f"{plan['tensorflow']['package']}[and-cuda]=={tried.release.version}"
+    chosen, notes = image.plan(wish, tried.release, tried.device, context.asked.python, requirement, tables)
+    plan["image"] = {
+        "reference": chosen.reference,
+        "name": chosen.name,
+        "tag": chosen.tag,
+        "digest": chosen.digest,
+        "base": chosen.base,
+        "requirements": list(chosen.requirements),
+        "programs": list(chosen.programs),
+        "gpus": tried.gpu.serving if tried.gpu else 0,
+    }
+    plan["notes"].extend(notes)
+    wrong = image.trouble(wish, tried.release, tried.device, tables)
+    plan["problems"].extend([wrong] if wrong else [])
 
 
 def _constraints(tried: Attempt, context: Context) -> list[str]:
@@ -152,7 +239,7 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
     notes = []
     python, asked = tried.python, context.asked
     if python and python.path is None:
-        origin = "the distribution's packages" if python.provider == "system" else python.provider
+        origin = _ORIGINS.get(python.provider, python.provider)
         notes.append(f"Python {python.version} is installed from {origin}.")
     elif python and asked.python == "auto" and asked.method != "native":
         there = [one for one in context.pythons if one.path]
@@ -166,9 +253,29 @@ def _choices(tried: Attempt, context: Context) -> list[str]:
             notes.append(
                 f"The system's Python {python.version} is used, not the newer {newest.version} that this host has as well."
             )
+    if asked.wheel_url and not asked.wheel_sha256:
+        notes.append("The wheel is taken as it comes: tensorflow_wheel_sha256 would have it checked.")
     if tried.release.channel == "nightly":
-        notes.append(f"The nightly build is {tried.release.version}, the newest that the tables know.")
+        notes.extend(_which_nightly(context))
     return notes
+
+
+def _which_nightly(context: Context) -> list[str]:
+    asked, there = context.asked.nightly, context.host.nightly
+    if context.wish.image:
+        return []
+    if context.asked.method == "docker":
+        again = "tensorflow_docker_refresh asks for it again"
+        return [f"The image that the tag nightly leads to is pulled once, and stays until {again}."]
+    if asked == "newest":
+        return ["Each run installs the newest nightly build: tensorflow_nightly is newest."]
+    if asked != "keep":
+        return []
+    if there:
+        return [f"The nightly build stays at {there}; tensorflow_nightly: newest moves it."]
+    return [
+        "The newest nightly build of the package index is installed, and stays until tensorflow_nightly asks for another."
+    ]
 
 
 def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
@@ -177,7 +284,7 @@ def _is_there(plan: Plan, sealed: Mapping[str, object]) -> bool:
     return (
         isinstance(requirements, (list, tuple))
         and isinstance(python, (list, tuple))
-        and plan["tensorflow"]["requirement"] in requirements
+        and any(plan["tensorflow"]["requirement"] in (one, str(one).partition("==")[0]) for one in requirements)
         and plan["python"]["version"] in python
         and sealed.get("constraints") == sorted(plan["constraints"])
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import archives, cuda, drivers, gpus, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    archives,
+    cuda,
+    drivers,
+    gpus,
+    image,
+    versions,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
@@ -20,6 +27,7 @@ class GpuPlan:
     names: str
     driver: drivers.Driver
     capabilities: list[str]
+    serving: int = 0  # how many GPUs
     cuda_packages: list[str] = field(default_factory=list)
     cudnn_packages: list[str] = field(default_factory=list)
     nccl_version: str | None = None
@@ -33,7 +41,13 @@ class GpuPlan:
 
 
 def plan(
-    asked: Request, host: Host, release: Release, python: str | None, tables: Tables, implemented: frozenset[str]
+    asked: Request,
+    host: Host,
+    release: Release,
+    python: str | None,
+    tables: Tables,
+    implemented: frozenset[str],
+    wish: image.Wish,
 ) -> GpuPlan | Obstacle:
     """How this release would use the GPUs of this host, or the first thing that stands in the way."""
     usable = _usable(host, release, tables)
@@ -42,7 +56,7 @@ def plan(
     services, names, notes = usable
     series = tables.series[release.series]
     toolkit = tables.cuda[series.cuda]
-    source = _source(asked, host, release, python, tables, implemented)
+    source = _source(asked, host, release, python, tables, implemented, wish)
     if isinstance(source, Obstacle):
         return source
     capabilities = [one.capability for one in services if one.capability]
@@ -50,7 +64,7 @@ def plan(
     driver = drivers.plan(host, asked.driver_branch, needed, capabilities, tables, "nvidia_driver" in implemented)
     if isinstance(driver, Obstacle):
         return driver
-    planned = GpuPlan(source, names, driver, capabilities, notes=notes)
+    planned = GpuPlan(source, names, driver, capabilities, len(services), notes=notes)
     if source == "apt":
         planned.cuda_packages = cuda.packages(series.cuda, tables)
         planned.cudnn_packages = list(series.cudnn_apt)
@@ -101,13 +115,21 @@ def _other_release(host: Host, tables: Tables) -> str:
 
 
 def _source(
-    asked: Request, host: Host, release: Release, python: str | None, tables: Tables, implemented: frozenset[str]
+    asked: Request,
+    host: Host,
+    release: Release,
+    python: str | None,
+    tables: Tables,
+    implemented: frozenset[str],
+    wish: image.Wish,
 ) -> str | Obstacle:
     if asked.method == "docker":
-        if tables.series[release.series].image_gpu:
+        if wish.image or image.works_on_gpus(release, tables) or image.can_be_built(release):
             return "image"
-        clause = f"the GPU image of TensorFlow {release.version} lacks the cuDNN that it needs"
-        newest = next((one.version for one in tables.stable if tables.series[one.series].image_gpu), None)
+        clause = f"the GPU image of TensorFlow {release.version} lacks what it needs, and no other can be made of it"
+        newest = next(
+            (one.version for one in tables.stable if image.works_on_gpus(one, tables) or image.can_be_built(one)), None
+        )
         return Obstacle("device", clause, f"cpu, tensorflow_method: virtualenv, or tensorflow_version: {newest}")
     source = cuda.source(release, python or "", asked.cuda_from, host, tables)
     if source == "apt" and not implemented.issuperset({"nvidia_repo", "cuda", "cudnn"}):
@@ -213,5 +235,3 @@ def _finish(planned: GpuPlan, host: Host, cuda_version: str, tables: Tables) -> 
     planned.roles.extend(role for role, packages in apt.items() if packages)
     if planned.tensorrt_archive:
         planned.roles.append("tensorrt")
-    if planned.source == "image":
-        planned.roles.append("nvidia_docker")

@@ -41,6 +41,16 @@ class PathFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerFacts:
+    engines: Mapping[str, tuple[str, ...]]  # maker → the packages of its engine that are installed
+    settings_error: str | None
+    data_root: str | None
+    free_mb: int | None
+    subids: frozenset[str] | None
+    images: frozenset[str]  # those that are kept here, by name and tag
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What the machine is; None where nobody knows."""
 
@@ -68,7 +78,9 @@ class Host:
     path: PathFacts | None
     home: str | None
     sealed: Mapping[str, object]
+    nightly: str | None  # the nightly build that the environment in use holds
     managed: frozenset[str]  # the roles that have a receipt here
+    docker: DockerFacts | None
 
     @property
     def shared(self) -> bool:
@@ -159,11 +171,36 @@ def _sealed(environment: object) -> Mapping[str, object]:
     return contents if isinstance(contents, Mapping) else {}
 
 
+def _nightly(sealed: Mapping[str, object]) -> str | None:
+    wanted = sealed.get("requirements")
+    builds = (
+        [str(one).partition("==")[2] for one in wanted if str(one).startswith("tf-nightly")]
+        if isinstance(wanted, (list, tuple))
+        else []
+    )
+    return builds[0] or None if builds else None
+
+
 def _driver_is_ours(receipts: object) -> bool:
     """Whether the role's receipt names a driver, and not only what goes with somebody else's."""
     footprints = (row.get("footprint") for row in _mappings(receipts) if row.get("role") == "nvidia_driver")
     packages = [one.get("packages") for one in footprints if isinstance(one, Mapping)]
     return any(str(name).startswith(_DRIVERS) for part in packages if isinstance(part, Mapping) for name in part)
+
+
+def _docker(value: object) -> DockerFacts | None:
+    if not isinstance(value, Mapping):
+        return None
+    engines = value.get("engines")
+    subids = value.get("subids")
+    return DockerFacts(
+        engines={str(maker): _texts(engines[maker]) for maker in engines} if isinstance(engines, Mapping) else {},
+        settings_error=_text(value.get("settings_error")),
+        data_root=_text(value.get("data_root")),
+        free_mb=_number(value.get("free_mb")),
+        subids=frozenset(_texts(subids)) if isinstance(subids, (list, tuple)) else None,
+        images=frozenset(name for row in _mappings(value.get("images")) if (name := _text(row.get("reference")))),
+    )
 
 
 def read(facts: Mapping[str, object]) -> Host:
@@ -200,5 +237,7 @@ def read(facts: Mapping[str, object]) -> Host:
         path=_path(facts.get("path")),
         home=_home(facts.get("user")),
         sealed=_sealed(facts.get("environment")),
+        nightly=_nightly(_sealed(facts.get("environment"))),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
+        docker=_docker(facts.get("docker")),
     )

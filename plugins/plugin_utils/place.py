@@ -8,6 +8,7 @@ from math import ceil
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.image import works_on_gpus
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, problem
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import Request
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Tables
@@ -17,7 +18,7 @@ _IN_A_PATH = ("virtualenv", "native", "conda", "source")
 
 def troubles(asked: Request, host: Host) -> Iterator[Problem]:
     """What keeps the environment from being at its path, and the run from what the method needs."""
-    if asked.method == "native" and not host.become:
+    if asked.method in ("native", "docker") and not host.become:
         yield problem(
             "method",
             asked.method,
@@ -53,11 +54,13 @@ def absolute(asked: Request, host: Host) -> str | None:
 def needed_mb(tried: Attempt, method: str | None, tables: Tables) -> int:
     """Disk that the environment takes, rounded up to what a person would write."""
     space = tables.space
+    sizes = tables.series[tried.release.series].mb
     if method == "docker":
+        if tried.device == "gpu" and not works_on_gpus(tried.release, tables):
+            return space.image_mb + ceil(sizes.cuda * space.headroom / 50) * 50  # it is built
         return space.image_gpu_mb if tried.device == "gpu" else space.image_mb
     if method == "source":
         return space.build_mb
-    sizes = tables.series[tried.release.series].mb
     if tried.gpu and tried.gpu.source == "wheels":
         measured = sizes.cuda
     else:

@@ -9,14 +9,24 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 
 
 class PlanTensorflow(TypedDict):
-    """cuda_build: whether the session must find a build with GPU support; None accepts either."""
+    """guide_url: where the guides fetched the wheel from, for where the index has no match; moves: whether every run looks for a newer
+    build; cuda_build: whether the session must find a build with GPU support, None accepts either.
+    """
 
     version: str | None
     package: str | None
     requirement: str | None
     channel: str | None
     wheel_url: str | None
+    wheel_sha256: str | None
+    guide_url: str | None
+    moves: bool
     cuda_build: bool | None
+
+
+class PlanWheel(TypedDict):
+    file: str | None
+    sha256: str | None
 
 
 class PlanPython(TypedDict):
@@ -70,9 +80,27 @@ class PlanRepository(TypedDict):
     retired_files: list[PlanRetired]
 
 
+class PlanToolkit(TypedDict):
+    """NVIDIA's container toolkit."""
+
+    packages: list[str]
+    key: str | None
+
+
 class PlanImage(TypedDict):
+    """reference: name and tag or digest, as it is pulled. base and requirements: of an image that is built, what it is made of.
+
+    programs: which of Jupyter and TensorBoard it has. gpus: how many a session in it has to find.
+    """
+
+    reference: str | None
     name: str | None
     tag: str | None
+    digest: str | None
+    base: str | None
+    requirements: list[str]
+    programs: list[str]
+    gpus: int
 
 
 class PlanBuild(TypedDict):
@@ -93,6 +121,23 @@ class PlanInstaller(TypedDict):
     file: str | None
     sha256: str | None
     pip: str | None
+    virtualenv: PlanWheel  # where Python has no venv of its own
+
+
+class PlanStandalone(TypedDict):
+    """The archive of a standalone Python: url is where all of them are."""
+
+    url: str | None
+    file: str | None
+    sha256: str | None
+
+
+class PlanConda(TypedDict):
+    """The installer of method conda."""
+
+    version: str | None
+    url: str | None
+    sha256: str | None
 
 
 class PlanSpace(TypedDict):
@@ -106,6 +151,8 @@ class Plan(TypedDict):
     device: str | None
     method: str | None
     python: PlanPython
+    standalone: PlanStandalone
+    conda: PlanConda
     installer: PlanInstaller
     cuda: PlanCuda
     cudnn: PlanLibrary
@@ -113,6 +160,7 @@ class Plan(TypedDict):
     tensorrt: PlanTensorrt
     driver: PlanDriver
     repository: PlanRepository
+    toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
     build: PlanBuild
@@ -132,12 +180,24 @@ def blank() -> Plan:
             "requirement": None,
             "channel": None,
             "wheel_url": None,
+            "wheel_sha256": None,
+            "guide_url": None,
+            "moves": False,
             "cuda_build": None,
         },
         "device": None,
         "method": None,
         "python": {"version": None, "path": None, "provider": None},
-        "installer": {"name": None, "version": None, "file": None, "sha256": None, "pip": None},
+        "standalone": {"url": None, "file": None, "sha256": None},
+        "conda": {"version": None, "url": None, "sha256": None},
+        "installer": {
+            "name": None,
+            "version": None,
+            "file": None,
+            "sha256": None,
+            "pip": None,
+            "virtualenv": {"file": None, "sha256": None},
+        },
         "cuda": {"from": "none", "version": None, "packages": [], "libraries": []},
         "cudnn": {"version": None, "packages": []},
         "nccl": {"version": None, "packages": []},
@@ -158,7 +218,17 @@ def blank() -> Plan:
             "retired_keys": [],
             "retired_files": [],
         },
-        "image": {"name": None, "tag": None},
+        "toolkit": {"packages": [], "key": None},
+        "image": {
+            "reference": None,
+            "name": None,
+            "tag": None,
+            "digest": None,
+            "base": None,
+            "requirements": [],
+            "programs": [],
+            "gpus": 0,
+        },
         "constraints": [],
         "build": {"bazel": None, "compiler": None},
         "path": {"absolute": None, "become": False},

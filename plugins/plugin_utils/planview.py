@@ -67,11 +67,16 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield _line("method", f"{plan['method']}{where}{root}, about {space['needed_mb']} MB")
     yield _line("device", plan["device"])
     if python["version"]:
-        yield _line("Python", f"{python['version']} ({python['path'] or 'to be installed, ' + python['provider']})")
+        provider = {"system": python["path"] or "to be installed, system", "standalone": "a standalone build beside it"}
+        yield _line(
+            "Python", f"{python['version']} ({provider.get(python['provider'], 'from ' + str(python['provider']))})"
+        )
     if plan["installer"]["name"]:
         yield _line("installer", f"{plan['installer']['name']} {plan['installer']['version']}")
-    if plan["image"]["tag"]:
-        yield _line("image", f"{plan['image']['name']}:{plan['image']['tag']}")
+    if plan["image"]["reference"]:
+        yield _line("image", plan["image"]["reference"])
+        if plan["image"]["base"]:
+            yield _line("built from", f"{plan['image']['base']} and {', '.join(plan['image']['requirements'])}")
     yield from _gpu(plan)
     if plan["build"]["bazel"]:
         yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")

@@ -22,10 +22,11 @@ class Python:
     provider: str
 
 
-def available(host: Host, method: str | None, tables: Tables) -> list[Python]:
+def available(host: Host, method: str | None, tables: Tables, wanted: str | None = None) -> list[Python]:
     """The interpreters that a method may use on a host, the preferred ones first.
 
-    What is there goes before what would have to be installed, the distribution's own before others, newer before older.
+    What is there goes before what would have to be installed, the distribution's own before others, newer before older. Others'
+    builds come into it only where a Python is asked for by its version: nobody gets a foreign one unasked.
     """
     if method == "docker":
         return []
@@ -34,15 +35,20 @@ def available(host: Host, method: str | None, tables: Tables) -> list[Python]:
     own = list(_on_host(host))
     packaged = [python for python in _packaged(host, tables) if python.version not in {one.version for one in own}]
     if method == "native":
-        default = _default_version(host, tables)
-        return [python for python in (*own, *packaged) if _is_native(python, default)]
-    others = [
+        fitting = _system_versions(host, tables)
+        return [python for python in (*own, *packaged) if _is_native(python, fitting)]
+    others = [] if wanted in (None, "auto") else foreign(host, tables)
+    return [*own, *packaged, *others] or _unknown(host, tables)
+
+
+def foreign(host: Host, tables: Tables) -> list[Python]:
+    """The interpreters that neither the host nor its distribution has, and a provider would bring."""
+    return [
         python
         for provider in tables.providers.values()
         if provider.name not in ("system", "conda") and provider.implemented
         for python in _provided(provider, host)
     ]
-    return [*own, *packaged, *others] or _unknown(host, tables)
 
 
 def _on_host(host: Host) -> Iterator[Python]:
@@ -79,14 +85,16 @@ def _provided(provider: Provider | None, host: Host) -> Iterator[Python]:
         yield Python(version, None, provider.name)
 
 
-def _default_version(host: Host, tables: Tables) -> str | None:
+def _system_versions(host: Host, tables: Tables) -> tuple[str, ...]:
+    """What `python3` is on a host's distribution, and `python2` where it has one; nothing where nobody knows."""
     platform = tables.platforms.get(host.platform)
-    return platform.pythons[0] if platform and platform.pythons else None
+    known = platform.pythons if platform else ()
+    return known[:1] + tuple(version for version in known[1:] if version.startswith("2."))
 
 
-def _is_native(python: Python, default: str | None) -> bool:
+def _is_native(python: Python, fitting: tuple[str, ...]) -> bool:
     at_home = python.path is None or python.path.startswith(_SYSTEM)
-    return at_home and default in (None, python.version)
+    return at_home and (not fitting or python.version in fitting)
 
 
 def _unknown(host: Host, tables: Tables) -> list[Python]:

@@ -17,19 +17,24 @@ SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
 PLAN_KEYS = {
     "ca_certificates": (),
-    "python": ("python", "method"),
+    "python": ("python", "standalone", "method"),
+    "conda": ("conda",),
     "nvidia_repo": ("repository",),
     "nvidia_driver": ("driver.branch", "driver.packages", "driver.fabric_manager", "driver.version"),
     "cuda": ("cuda.version", "cuda.packages"),
     "cudnn": ("cudnn.packages",),
     "nccl": ("nccl.packages",),
     "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
+    "docker": (),
+    "nvidia_docker": ("toolkit",),
+    "tensorflow_docker": ("tensorflow", "device", "image"),
 }
 # When and how a role works, and nothing of what it puts on a host: often given to one run alone.
 NO_INPUTS = frozenset(
     f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
 )
-ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_docker", "tensorflow_source", "conda")
+ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
+AGAIN = "_refresh"  # such a variable of a role asks for one more run of it, and decides nothing else
 
 
 def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
@@ -93,7 +98,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS:
+        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(AGAIN):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
@@ -103,16 +108,24 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         decided["python"]["path"] = (
             decided["python"].get("path") or f"/usr/bin/python{decided['python'].get('version')}"
         )
+    # A nightly build that the host chose has no version until then.
+    wanted = decided.get("tensorflow")
+    if isinstance(wanted, dict) and wanted.get("channel") == "nightly" and "==" not in str(wanted.get("requirement")):
+        wanted["version"] = None
     text = json.dumps([code(role, root), decided, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     """Whether the receipt is for what the plan is about: of an environment's, the one that lies beside its path."""
-    if receipt["role"] not in ENVIRONMENT_ROLES:
-        return True
+    role, file = str(receipt["role"]), str(receipt["file"])
     parent, name = os.path.split(str(plan["path"]["absolute"]))
-    return str(receipt["file"]) == os.path.join(parent, ".tensorwright", "receipts", f"{name}.json")
+    store = os.path.join(parent, ".tensorwright")
+    if role == "conda" or (role == "python" and (plan.get("python") or {}).get("provider") == "standalone"):
+        return file == os.path.join(store, "runtimes", f"{role}.json")
+    if role not in ENVIRONMENT_ROLES:
+        return "/.tensorwright/runtimes/" not in file
+    return file == os.path.join(store, "receipts", f"{name}.json")
 
 
 def due(
@@ -128,9 +141,19 @@ def due(
         for receipt in host.get("receipts") or []
         if not receipt["drift"] and _concerns(receipt, plan)
     }
+    if (plan.get("tensorflow") or {}).get("moves"):
+        current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names
     if (plan.get("driver") or {}).get("reboot"):  # all is installed as the receipt says, and not yet in use
         current.pop("nvidia_driver", None)
-    return [role for role in names if role not in current or current[role] != inputs(plan, role, variables, root)]
+    return [
+        role
+        for role in names
+        if _asked_again(role, variables) or role not in current or current[role] != inputs(plan, role, variables, root)
+    ]
+
+
+def _asked_again(role: str, variables: Mapping[str, Any]) -> bool:
+    return str(variables.get(f"{role}{AGAIN}", "")).strip().lower() in ("true", "yes", "on", "1")

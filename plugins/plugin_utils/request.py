@@ -31,7 +31,8 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
-IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", *NVIDIA_ROLES})
+DOCKER_ROLES: Final = ("docker", "nvidia_docker", "tensorflow_docker")
+IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "conda", *NVIDIA_ROLES, *DOCKER_ROLES})
 ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
     *NVIDIA_ROLES,
     "nvidia_docker",
@@ -49,6 +50,8 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "driver_branch": "auto",
         "path": "~/tensorflow",
         "wheel_url": "",
+        "wheel_sha256": "",
+        "nightly": "keep",
         "overrides": {},
         "keep_releases": 2,
         "validate": "changed",
@@ -66,8 +69,19 @@ _ROLE_NAMES = (
     "pip_cache",
     "pip_ca_file",
     "pip_extra_packages",
+    "docker_state",
+    "docker_image",
+    "docker_jupyter",
+    "docker_extra_packages",
+    "docker_registry",
+    "docker_builder",
+    "docker_refresh",
+    "docker_retries",
+    "docker_gpu_access",
+    "docker_nvidia_docker",
+    "docker_services",
 )
-_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result")
+_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result", "docker_result")
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
 
@@ -92,7 +106,9 @@ class Request:
     nccl: bool | str | None
     driver_branch: str | None
     path: str | None
-    wheel_url: str | None
+    wheel_url: str | None  # without a login
+    wheel_sha256: str | None
+    nightly: str | None
 
 
 class RefusedError(Exception):
@@ -267,7 +283,29 @@ def _wheel_url(value: object) -> str:
     url = str(value).strip()
     if url and not re.fullmatch(r"(https?|file)://[^\s]+", url):
         raise RefusedError("which is not a URL", accepted)
-    return url
+    return without_login(url)
+
+
+def without_login(text: str) -> str:
+    """A text without the user and password of any URL in it: plans are shown, and kept in seals."""
+    return _LOGIN.sub("//", text)
+
+
+def _sha256(value: object) -> str:
+    accepted = "empty, or the 64 hexadecimal digits of the wheel's SHA-256"
+    if not isinstance(value, str) or not re.fullmatch(r"([0-9a-fA-F]{64})?", value.strip()):
+        raise RefusedError("which is no SHA-256", accepted)
+    return str(value).strip().lower()
+
+
+def _nightly(value: object) -> str:
+    accepted = "keep, newest, or a build such as 2.23.0.dev20261026"
+    if not isinstance(value, str):
+        raise RefusedError("which is not a text", accepted)
+    given = str(value).strip()
+    if given not in ("keep", "newest") and not re.fullmatch(r"\d+\.\d+\.\d+\.dev\d{8}", given):
+        raise RefusedError("which is not a nightly build", accepted + near_one(given, ("keep", "newest")))
+    return given
 
 
 def _method(implemented: frozenset[str]) -> Callable[[object], str]:
@@ -300,6 +338,8 @@ def read_request(
         "driver_branch": _branch(tables),
         "path": _path,
         "wheel_url": _wheel_url,
+        "wheel_sha256": _sha256,
+        "nightly": _nightly,
         "overrides": _overrides,
         "keep_releases": _whole(1),
         "validate": _one_of("changed", "always", "never"),
@@ -315,6 +355,7 @@ def read_request(
             values[name] = reader(value)
         except RefusedError as refusal:
             values[name] = None
-            problems.append(problem(name, value, refusal.why, refusal.accepted))
+            shown = _LOGIN.sub("//…@", value) if isinstance(value, str) else value
+            problems.append(problem(name, shown, refusal.why, refusal.accepted))
     asked = Request(**{name: values[name] for name in Request.__dataclass_fields__})
     return asked, problems

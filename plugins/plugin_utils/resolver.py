@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import hostfacts, place, pythons, versions, wheelurl
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    hostfacts,
+    image,
+    place,
+    pythons,
+    versions,
+    wheelurl,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context, attempt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.fill import fill
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, blank
@@ -36,20 +43,22 @@ def resolve(
 ) -> Plan:
     """The plan for one host.
 
-    `names` are the names of its variables, among which misspelt ones are looked for; `implemented` the roles that there are.
+    `names` are its variables: misspelt names are looked for among them, and what a mapping of them says about the image counts.
+    `implemented` are the roles that there are.
     """
     given = request if isinstance(request, Mapping) else {}
     base, refused = _tables(given, tables)
     asked, problems = read_request(given, base, implemented)
     facts = hostfacts.read(host if isinstance(host, Mapping) else {})
+    wish, odd = image.read(names if isinstance(names, Mapping) and asked.method == "docker" else {})
     plan = blank()
-    plan["problems"] = [*misspelt(names), *refused, *problems, *_clashes(asked, implemented)]
+    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *_clashes(asked, implemented)]
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
-    available = tuple(pythons.available(facts, asked.method, base))
-    context = Context(asked, facts, base, implemented, available)
+    available = tuple(pythons.available(facts, asked.method, base, asked.python))
+    context = Context(asked, facts, base, implemented, available, wish)
     candidates = _candidates(context, plan["problems"])
     if candidates:
         _choose(candidates, context, plan)
@@ -70,7 +79,7 @@ def _tables(given: Mapping[str, Any], tables: Tables | None) -> tuple[Tables, li
 
 
 def _needs_root(asked: Request, host: hostfacts.Host) -> bool:
-    return asked.method == "native" or bool(host.path and not host.path.writable)
+    return asked.method in ("native", "docker") or bool(host.path and not host.path.writable)
 
 
 def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
@@ -84,13 +93,17 @@ def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
     if asked.wheel_url and asked.method in ("docker", "source"):
         why = f"but tensorflow_method is '{asked.method}', which installs no wheel"
         found.append(problem("wheel_url", asked.wheel_url, why, "empty, or tensorflow_method: virtualenv"))
+    if asked.method == "docker" and asked.version == "nightly" and asked.nightly not in (None, "keep"):
+        why = "but tensorflow_method is 'docker', whose image is the one that the tag nightly leads to"
+        accepted = "keep, with tensorflow_docker_refresh: true for one run that asks for it again"
+        found.append(problem("nightly", asked.nightly, why, accepted))
     return found
 
 
 def _candidates(context: Context, problems: list[Problem]) -> list[Release]:
     """The releases that the request may mean, the preferred ones first; none where it was refused already."""
     asked, tables = context.asked, context.tables
-    if asked.version is None or asked.method is None or asked.wheel_url is None:
+    if asked.version is None or asked.method is None or asked.wheel_url is None or asked.nightly is None:
         return []
     if asked.wheel_url:
         return _from_wheel(context, problems)
@@ -177,10 +190,11 @@ def _told(
     problems = []
     for obstacle in obstacles:
         why, accepted = f"but {obstacle.clause}", obstacle.accepted
-        if obstacle.about == "version":
+        about = "wheel_url" if obstacle.about == "version" and context.asked.wheel_url else obstacle.about
+        if about == "version":
             why = f"but no release of it can be had: {obstacle.clause}" if several else why
             accepted = f"tensorflow_version: {other}, or {accepted}" if other else accepted
-        problems.append(problem(obstacle.about, getattr(context.asked, obstacle.about), why, accepted))
+        problems.append(problem(about, getattr(context.asked, about), why, accepted))
     return problems
 
 

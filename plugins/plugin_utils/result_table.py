@@ -127,8 +127,8 @@ def _summary(results: Sequence[Result]) -> str:
     return f"{len(results)} {'host' if len(results) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
 
 
-def render(results: Iterable[Result]) -> str:
-    """The whole text; empty where there is no host to speak of."""
+def render(results: Iterable[Result], log: str = "") -> str:
+    """The whole text; empty where there is no host to speak of. `log` is the file with what failed tasks have printed."""
     hosts = _sorted(results)
     if not hosts:
         return ""
@@ -143,6 +143,7 @@ def render(results: Iterable[Result]) -> str:
         [f"{_who(names)}: {problem}" for problem, names in problems.items()],
         _lines("Note", notes, len(hosts)),
         _lines("Activate", activations, len(hosts)),
+        [f"All that failed steps have printed: {log}"] if log else [],
         [_summary(hosts)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)

@@ -46,6 +46,7 @@ class Release:
     wheels: Mapping[str, Wheels]
     cuda_pins: str | None
     cuda_pythons: tuple[str, ...]
+    image_gpu: bool  # false where the official GPU image of this release alone finds no GPU
 
     @property
     def pythons(self) -> list[str]:
@@ -97,6 +98,7 @@ class Series:
     build: SourceBuild | None
     images: str
     image_gpu: bool
+    tensorboard: bool  # whether its packages bring TensorBoard along
     mb: Sizes
 
 
@@ -201,6 +203,15 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class Toolkit:
+    """NVIDIA's container toolkit, which gives Docker the GPUs."""
+
+    version: str
+    packages: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     name: str
     architecture: str
@@ -243,6 +254,21 @@ class Uv:
     wheels: Mapping[str, Wheel]
 
 
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """A standalone build of Python, by architecture; files are paths below the address that serves them."""
+
+    version: str
+    builds: Mapping[str, Wheel]
+
+
+@dataclass(frozen=True, slots=True)
+class Miniforge:
+    version: str
+    url: str
+    installers: Mapping[str, Wheel]
+
+
 @dataclass(frozen=True)
 class Tables:
     series: Mapping[str, Series]
@@ -260,12 +286,18 @@ class Tables:
     driver_packages: Mapping[str, tuple[DriverPackages, ...]]
     keys: Mapping[str, SigningKey]
     retired: tuple[Retired, ...]
+    toolkit: Toolkit
     chips: tuple[Chip, ...]
     gpu_names: Mapping[str, str]
     platforms: Mapping[str, Platform]
     providers: Mapping[str, Provider]
     uv: Uv
     pip: Mapping[str, str]
+    pip_wheels: Mapping[str, Wheel]  # by pip's version
+    virtualenv: Wheel
+    miniforge: Miniforge
+    standalone_url: str
+    standalone: Mapping[str, Standalone]  # by Python
 
     @cached_property
     def newest_first(self) -> tuple[Release, ...]:

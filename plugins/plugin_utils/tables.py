@@ -22,6 +22,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     CudaPackages,
     DriverPackages,
     Images,
+    Miniforge,
     Nccl,
     Platform,
     Provider,
@@ -33,8 +34,10 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     Sizes,
     SourceBuild,
     Space,
+    Standalone,
     Tables,
     TensorRT,
+    Toolkit,
     Uv,
     Wheel,
     Wheels,
@@ -74,6 +77,7 @@ def _release(version: str, row: Row) -> Release:
         wheels=MappingProxyType(wheels),
         cuda_pins=pins,
         cuda_pythons=pythons,
+        image_gpu=row.flag("image_gpu", default=True),
     )
 
 
@@ -101,6 +105,7 @@ def _series(name: str, row: Row) -> Series:
         build=build,
         images=row.text("images"),
         image_gpu=row.flag("image_gpu", default=True),
+        tensorboard=row.flag("tensorboard", default=True),
         mb=row.row("mb").into(_sizes),
     )
 
@@ -211,8 +216,11 @@ def _provider(name: str, row: Row) -> Provider:
 
 
 def _uv(row: Row) -> Uv:
-    wheels = row.named("wheels", lambda _, part: Wheel(part.text("file"), part.text("sha256")))
-    return Uv(row.version("version"), row.version("floor"), wheels)
+    return Uv(row.version("version"), row.version("floor"), row.named("wheels", lambda _, part: _wheel(part)))
+
+
+def _wheel(row: Row) -> Wheel:
+    return Wheel(row.text("file"), row.text("sha256"))
 
 
 def parse(raw: Mapping[str, Any]) -> Tables:
@@ -250,12 +258,27 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         retired=tuple(
             row.into(lambda part: Retired(part.text("file"), part.text("why"))) for row in nvidia.listed("retired")
         ),
+        toolkit=nvidia.row("toolkit").into(
+            lambda row: Toolkit(row.text("version"), row.words("packages"), row.text("key"))
+        ),
         chips=tuple(gpus.named("chips", _chip).values()),
         gpu_names=MappingProxyType({name: capability for capability, row in products.items() for name in row[1]}),
         platforms=platforms.named("platforms", _platform),
         providers=python.named("providers", _provider),
         uv=python.row("uv").into(_uv),
         pip=python.named("pip", lambda _, row: row.version("version")),
+        pip_wheels=python.named("pip_wheels", lambda _, row: _wheel(row)),
+        virtualenv=python.row("virtualenv").into(_wheel),
+        miniforge=python.row("miniforge").into(
+            lambda row: Miniforge(
+                row.text("version"), row.text("url"), row.named("installers", lambda _, one: _wheel(one))
+            )
+        ),
+        standalone_url=python.row("standalone_url").into(lambda row: row.text("url")),
+        standalone=python.named(
+            "standalone",
+            lambda _, row: Standalone(row.version("version"), row.named("builds", lambda _, one: _wheel(one))),
+        ),
     )
     _check_references(tables)
     return tables
@@ -273,6 +296,12 @@ def _check_references(tables: Tables) -> None:
         _refers(f"repositories.{name}.key", repository.key, tables.keys)
         for other in repository.also:
             _refers(f"repositories.{name}.also", other, tables.repositories)
+    for python, version in tables.pip.items():
+        if not versions.at_least(python, tables.uv.floor):
+            _refers(f"pip.{python}.version", version, tables.pip_wheels)
+    for python in tables.providers["standalone"].pythons if "standalone" in tables.providers else ():
+        _refers("providers.standalone.pythons", python, tables.standalone)
+    _refers("toolkit.key", tables.toolkit.key, tables.keys)
     for platform in tables.platforms.values():
         _refers(f"platforms.{platform.name}.repository", platform.repository, tables.repositories)
 

@@ -60,6 +60,20 @@ def archives(address: str, key: str) -> str:
     return script
 
 
+def driver(version: str) -> str:
+    """Return the script that does what a driver's package and the reboot after it do."""
+    # A machine with a GPU has udev, whose directory this is; a container has not.
+    files = f"mkdir -p /etc/udev/rules.d; touch /usr/lib/x86_64-linux-gnu/libcuda.so.{version}\n"
+    return files + load_driver(version)
+
+
+def device_files(count: int) -> str:
+    """Return the script that makes the files of GPUs; no device is behind them."""
+    nodes = [*((f"nvidia{number}", number) for number in range(count)), ("nvidiactl", 255)]
+    made = [f"[ -e /dev/{name} ] || mknod --mode=666 /dev/{name} c 195 {minor}\n" for name, minor in nodes]
+    return "mkdir -p /dev/char\n" + "".join(made)
+
+
 def load_driver(version: str) -> str:
     """Return the script that does what a reboot would do: the installed kernel module is the one that runs."""
     line = f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  stand-in"

@@ -52,6 +52,7 @@ class Request:
 class PackageIndex:
     """The index; a context manager that serves while it is open."""
 
+    host: str = "127.0.0.1"
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
     requests: list[Request] = field(default_factory=list)
@@ -66,7 +67,7 @@ class PackageIndex:
             pass
 
         Handler.index = index
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((self.host, 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
@@ -79,7 +80,7 @@ class PackageIndex:
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self.server.server_address[1]}"
+        return f"{self.host}:{self.server.server_address[1]}"
 
     @property
     def url(self) -> str:

@@ -24,6 +24,7 @@ class Wheel:
     requires: Sequence[str] = ()
     programs: tuple[tuple[str, str], ...] = ()
     data: bytes = b""  # one more file, for a wheel that takes some time or space
+    tag: str = "py3-none-any"
 
     @property
     def project(self) -> str:
@@ -37,7 +38,7 @@ class Wheel:
     @property
     def file(self) -> str:
         """The wheel's file name."""
-        return f"{self._stem}-py3-none-any.whl"
+        return f"{self._stem}-{self.tag}.whl"
 
     @property
     def metadata(self) -> bytes:
@@ -53,7 +54,9 @@ class Wheel:
         if self.data:
             members[f"{self.project}-payload.bin"] = self.data
         members[f"{info}/METADATA"] = self.metadata
-        members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        members[f"{info}/WHEEL"] = (
+            f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {self.tag}\n".encode()
+        )
         if self.programs:
             lines = ["[console_scripts]", *(f"{name} = {where}" for name, where in self.programs)]
             members[f"{info}/entry_points.txt"] = "\n".join(lines).encode() + b"\n"

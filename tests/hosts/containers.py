@@ -21,6 +21,11 @@ START = [
     # Limits that a machine which is itself a container or a small virtual machine may set.
     *("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
 ]
+# An engine in a container: it mounts, it makes devices and networks, and its storage wants a file system that is no overlay.
+DOCKER = ["--privileged", "--volume", "/var/lib/docker"]
+# Where control groups are of version 1, those of a container in a container are found in a namespace of its own only.
+DOCKER_OPTIONS = "echo DOCKER_OPTS=--default-cgroupns-mode=private >/etc/default/docker\n"
+TUNNELS = "chmod 666 /dev/net/tun\n"  # as udev does, which a container has not
 
 
 class Platform(TypedDict, total=False):
@@ -31,10 +36,15 @@ class Platform(TypedDict, total=False):
     user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
+    docker: bool  # can run an engine with containers of its own
+    docker_repository: (
+        bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
+    )
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
     nvswitches: int
+    driver: str  # a stand-in of a driver of this version is installed and loaded
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,9 @@ def up(group: str, platforms: list[Platform]) -> list[Host]:
     wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
+    served = [name for name in (repository, serve_docker(group, wanted, platforms)) if name]
     # By address: podman's name server is away for moments whenever containers of another group come or go.
-    known = [f"{repository}:{address_of(repository)}"] if repository else []
+    known = [f"{name}:{address_of(name)}" for name in served]
     hosts = [start(group, platform, wanted[platform["name"]], known) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
@@ -89,6 +100,16 @@ def serve_nvidia(group: str, wanted: dict[str, str], platforms: list[Platform]) 
     return nvidia_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
 
 
+def serve_docker(group: str, wanted: dict[str, str], platforms: list[Platform]) -> str:
+    """Serve the stand-in of Docker's repository and the container toolkit's where a host uses it; return its address."""
+    users = [platform["name"] for platform in platforms if platform.get("docker_repository")]
+    if not users:
+        return ""
+    from tests.doubles import docker_repository  # as above
+
+    return docker_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
+
+
 def archive_key() -> str:
     """Return the key that signs the stand-in repositories."""
     from tests.doubles import nvidia_repository  # as above
@@ -99,7 +120,14 @@ def archive_key() -> str:
 def dress(host: Host, platform: Platform, repository: str, key: str) -> None:
     """Make the host look like another machine where its platform says so."""
     script = gpu_host.ubuntu(platform["ubuntu"]) if "ubuntu" in platform else ""
-    script += gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0)) if repository else ""
+    script += (
+        gpu_host.bus(platform.get("gpus", []), platform.get("nvswitches", 0))
+        if repository or "gpus" in platform
+        else ""
+    )
+    script += DOCKER_OPTIONS + TUNNELS if platform.get("docker") else ""
+    if "driver" in platform:
+        script += gpu_host.device_files(len(platform.get("gpus", []))) + gpu_host.driver(platform["driver"])
     script += gpu_host.archives(repository, key) if repository else ""
     if script:
         inside(host, script)
@@ -127,6 +155,7 @@ def start(group: str, platform: Platform, image: str, known: list[str]) -> Host:
         *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
         *(argument for name in known for argument in ("--add-host", name)),
+        *(DOCKER if platform.get("docker") else []),
         image,
     )
     return Host(platform["name"], container, address_of(container), platform.get("user", "root"))
@@ -159,8 +188,13 @@ def cut_off(host: Host) -> None:
 
 def reconnect(host: Host) -> None:
     """Give the host its way out again."""
-    gateway = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
-    in_network_of(host, "ip", "route", "replace", "default", "via", gateway)
+    in_network_of(host, "ip", "route", "replace", "default", "via", gateway(host))
+
+
+def gateway(host: Host) -> str:
+    """Return the address of this machine in the host's network."""
+    address: str = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
+    return address
 
 
 def differences(host: Host) -> set[str]:

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.modules import environment, session
+from ansible_collections.tensorwright.fleet.plugins.modules import environment, runtime, session
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import PackageIndex
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = {"environment": environment.main, "session": session.main}
+MODULES = {"environment": environment.main, "runtime": runtime.main, "session": session.main}
 # The interpreter that the tests' own virtual environment was made from: a system's Python, as the plan would name it.
 PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 AS_PROCESS = """
@@ -39,7 +39,7 @@ Answer = dict[str, Any]
 Snapshot = dict[str, tuple[int, int, int, str]]
 
 
-def run_module(name: str, **parameters: Any) -> Answer:
+def run_module(name: str, /, **parameters: Any) -> Answer:
     """Run a module's main() here, as Ansible does on a host, and return its answer."""
     out, umask = io.StringIO(), os.umask(0o022)
     try:

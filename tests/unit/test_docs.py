@@ -28,7 +28,9 @@ VARIABLE_FILES = sorted(EXAMPLE.glob("*_vars/*.yml"))
 # What the playbooks and the roles make, for others to read.
 DERIVED = {"tensorflow_host", "tensorflow_plan", "tensorflow_due"}
 MODULES = {path.stem for path in ROOT.glob("plugins/modules/*.py")}
-VARIABLE = re.compile(r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|python|validate)_[a-z_]+(?!\w|[.-]\w)")
+VARIABLE = re.compile(
+    r"(?<![\w./-])(?:tensorflow|tensorwright|ca_certificates|conda|python|validate)_[a-z_]+(?!\w|[.-]\w)"
+)
 OUTPUT = re.compile(r"^```text\n.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 OURS = re.compile(
@@ -165,7 +167,7 @@ def test_scenarios_exist(document: Path) -> None:
 
 def test_every_scenario_is_in_the_table_of_what_has_been_proved() -> None:
     scenarios = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}
-    assert scenarios == set(SCENARIO.findall((ROOT / "README.md").read_text()))
+    assert scenarios == set(SCENARIO.findall((ROOT / "docs" / "proved.md").read_text()))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

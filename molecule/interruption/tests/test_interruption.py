@@ -114,7 +114,7 @@ def test_network_cut_in_the_middle_of_a_wheel(
             reconnect(machine)
     output = log.read_text()
     assert status != 0, output
-    assert "the package index" in output
+    assert "the package index" in output or "a download broke off in the middle" in output
     assert "Traceback" not in output
     still_serves(alice, "2.20.0")
     next_run_succeeds(play, root, alice, "2.21.0")

@@ -30,6 +30,10 @@ PLAYBOOK = """
     - name: Look at nothing
       ansible.builtin.stat: {}
       when: inventory_hostname == 'theirs'
+    - name: Fill the disk
+      ansible.builtin.command: cp /etc/hostname /dev/full
+      changed_when: true
+      when: inventory_hostname is match('full')
     - name: Tell the result
       ansible.builtin.set_stats:
         per_host: true
@@ -42,7 +46,7 @@ PLAYBOOK = """
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("run")
     (place / "play.yml").write_text(PLAYBOOK)
-    (place / "hosts").write_text("refused\nours\ntheirs\nright\n")
+    (place / "hosts").write_text("refused\nours\ntheirs\nright\nfull1\nfull2\n")
     (place / "ansible.cfg").write_text(
         f"[defaults]\ncollections_path = {ROOT / 'collections'}\nstdout_callback = tensorwright.fleet.fleet\n"
         "callbacks_enabled = tensorwright.fleet.result\ncallback_result_format = yaml\n"
@@ -51,7 +55,13 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts", "-c", "local", "play.yml"],
         cwd=place,
-        env={**environment, "ANSIBLE_CONFIG": str(place / "ansible.cfg"), "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
+        env={
+            **environment,
+            "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
+            "ANSIBLE_HOME": str(place),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "LC_ALL": "C.UTF-8",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -71,6 +81,19 @@ def test_our_modules_fail_in_their_own_words(output: str) -> None:
     )
 
 
+def test_a_known_failure_of_any_module_is_told_by_its_cause_and_remedy(output: str) -> None:
+    for host in ("full1", "full2"):
+        assert f"failed: [{host}]: cause: the disk is full\n" in output
+        assert f"failed: [{host}]: remedy: free space on it" in output
+    assert "full1, full2: Fill the disk failed\n  cause: the disk is full\n  remedy: free space on it" in output
+    log = output.partition("All that failed steps have printed: ")[2].splitlines()[0]
+    assert "stderr: cp: error writing '/dev/full': No space left on device" in Path(log).read_text()
+
+
+def test_an_unknown_failure_is_said_to_be_unknown(output: str) -> None:
+    assert "theirs: Look at nothing: missing required arguments: path\n  cause: unknown; it is none of docs/" in output
+
+
 def test_others_fail_as_ever(output: str) -> None:
     assert "fatal: [theirs]: FAILED! =>" in output
 
@@ -84,4 +107,4 @@ def test_the_table_ends_it(output: str) -> None:
     table = output[output.index("host     method") :]
     assert "right    virtualenv  cpu     3.11.2  2.21.0      Hello" in table
     assert "refused: No AVX." in table
-    assert table.strip().endswith("4 hosts: 1 installed, 1 refused, 2 failed; none changed.")
+    assert table.strip().endswith("6 hosts: 1 installed, 1 refused, 4 failed; none changed.")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,7 +40,9 @@ class Run:
         self.now += 1
         role = more.pop("role", None)
         task = SimpleNamespace(
-            action=action, name="Install a thing", _role=SimpleNamespace(get_name=lambda: role) if role else None
+            action=action,
+            name=more.pop("name", "Install a thing"),
+            _role=SimpleNamespace(get_name=lambda: role) if role else None,
         )
         happened = SimpleNamespace(_host=SimpleNamespace(get_name=lambda: host), _task=task, _result=result or {})
         getattr(self.callback, f"v2_runner_on_{kind}")(happened, **more)
@@ -55,7 +58,13 @@ class Run:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("ansible.constants.ANSIBLE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, home: Path) -> Run:
     return Run(monkeypatch)
 
 
@@ -92,18 +101,54 @@ def test_refused_failed_and_unreachable(run: Run) -> None:
         role="tensorflow",
     )
     run.event("failed", "b", {"msg": "No package matching"})
-    run.event("failed", "c", {"msg": "2.20.0 is installed"}, action="ansible.builtin.assert", role="validate")
+    run.event("failed", "c", {"msg": ["c: 2.20.0 is installed"]}, action="ansible.builtin.assert", role="validate")
     run.event("unreachable", "d", {"msg": "ssh: connect to host 10.0.0.9 port 22: No route to host"})
     lines = run.end({"b": TOLD}, failures={"a": 1, "b": 1, "c": 1}, dark={"d": 1})
     assert [line.split()[5] for line in lines[1:5]] == ["refused", "failed", "failed", "unreachable"]
-    assert lines[6:11] == [
+    assert lines[6:12] == [
         "a: No AVX.",
         "a: Too little space.",
         "b: Install a thing: No package matching",
+        "  cause: unknown; it is none of docs/troubleshooting.md",
         "c: Install a thing: 2.20.0 is installed",
         "d: ssh: connect to port 22: No route to host",
     ]
     assert lines[-1] == "4 hosts: 1 refused, 2 failed, 1 unreachable; none changed."
+
+
+LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {} (unattended-upgr)"
+
+
+def test_equal_failures_of_several_hosts_are_told_once(run: Run) -> None:
+    for number, host in enumerate("abc"):
+        failure = {"msg": "'/usr/bin/apt-get' failed", "stderr": LOCKED.format(number), "rc": 100}
+        run.event("failed", host, failure, name="Install Python {{ python_version }}")
+    lines = run.end({}, failures=dict.fromkeys("abc", 1))
+    assert lines[5:9] == [
+        "a, b, c: Install Python failed",
+        "  cause: another program installs packages right now; often unattended upgrades",
+        "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is",
+        "  see: docs/troubleshooting.md#dpkg-locked",
+    ]
+
+
+def test_all_that_failed_steps_have_printed_is_in_a_file_of_the_user_s_own(run: Run, home: Path) -> None:
+    run.event("failed", "a", {"msg": "first", "stderr": "rescued"})
+    run.event("failed", "a", {"msg": "no", "stderr": LOCKED.format(7), "rc": 100, "cmd": ["x", "https://bob:pw@y/"]})
+    run.event("failed", "b", {"msg": "b is rescued"})
+    lines = run.end({"b": TOLD}, failures={"a": 1})
+    log = home / "tensorwright" / "failures.log"
+    assert f"All that failed steps have printed: {log}" in lines
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.read_text() == (
+        f"--- a: Install a thing\nmsg: no\ncmd: ['x', 'https://y/']\nrc: 100\nstderr: {LOCKED.format(7)}\n\n"
+    )
+
+
+def test_a_home_that_cannot_be_written_is_no_failure(run: Run, home: Path) -> None:
+    (home / "tensorwright").write_text("")
+    run.event("failed", "a", {"msg": "no"})
+    assert not [line for line in run.end({}, failures={"a": 1}) if "have printed" in line]
 
 
 def test_rescued_and_ignored_failures_are_none(run: Run) -> None:

@@ -85,9 +85,9 @@ def test_a_download_that_breaks_in_the_middle_is_tried_again(
 @pytest.mark.parametrize(
     ("how", "on", "cause"),
     [
-        (BREAK, WHEEL.file, "network broken"),
-        (503, "/uv/", "network broken"),
-        (429, WHEEL.file, "network broken"),
+        (BREAK, WHEEL.file, "download-truncated"),
+        (503, "/uv/", "server-overloaded"),
+        (429, WHEEL.file, "server-overloaded"),
     ],
 )
 def test_when_retries_are_used_up_one_sentence_says_why(
@@ -100,7 +100,7 @@ def test_when_retries_are_used_up_one_sentence_says_why(
     assert index.asked_for(on) == 3
     row = diagnosis.diagnose(str(refused.value))
     assert row is not None
-    assert row.name == cause
+    assert row.id == cause
     assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
@@ -120,7 +120,7 @@ def test_a_file_that_is_not_the_pinned_one_is_never_kept(index: PackageIndex, tm
 
 
 @pytest.mark.parametrize(
-    ("how", "cause"), [(401, "access denied"), (403, "access denied"), (404, None), (407, "proxy needs a login")]
+    ("how", "cause"), [(401, "index-denied"), (403, "index-denied"), (404, "not-found"), (407, "proxy-login")]
 )
 def test_what_the_index_refuses_is_not_tried_again(
     index: PackageIndex, tmp_path: Path, how: int, cause: str | None, naps: list[float]
@@ -132,7 +132,7 @@ def test_what_the_index_refuses_is_not_tried_again(
     assert len(index.requests) == 1
     assert naps == []
     row = diagnosis.diagnose(str(refused.value))
-    assert (row and row.name) == cause
+    assert (row and row.id) == cause
 
 
 def test_a_proxy_that_wants_a_login_is_not_tried_again(

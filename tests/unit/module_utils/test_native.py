@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import native
 
 from tests.unit.environments import PYTHON, snapshot
+from tests.unit.interpreters import interpreter
+from tests.unit.module_utils.test_release_pin import make_old_virtualenv
 
 
 @pytest.fixture
@@ -221,3 +223,44 @@ def test_all_our_links_go_and_only_ours(environment: Path, bins: Path) -> None:
 def test_no_directory_of_programs_no_links(tmp_path: Path) -> None:
     assert native.tools(str(tmp_path / "tensorflow")) == []
     native.unlink_tools(str(tmp_path / "tensorflow"))
+
+
+# -- Python 2.7 -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def python2(tmp_path: Path) -> Path:
+    """A stand-in for the system's Python 2.7: a copy that looks for local additions in a place of its own."""
+    system = tmp_path / "system"
+    make_old_virtualenv(system, interpreter("2.7"))
+    program = system / "bin" / "python2.7"
+    (system / "bin" / "python").rename(program)
+    return program
+
+
+def test_the_probe_asks_python_2_as_well(python2: Path) -> None:
+    local = python2.parent.parent / "lib" / "python2.7" / "site-packages"
+    install(local, "certbot", "2.1", "acme<3,>=2.1", 'pytest; extra == "test"')
+    (local / "old-1.0.egg-info").mkdir()
+    (local / "old-1.0.egg-info" / "requires.txt").write_text("six>=1.9\n\n[test]\nmock\n")
+    (local / "tensorflow").mkdir()
+    (local / "tensorflow" / "__init__.py").touch()
+    answer = native.probe(str(python2))
+    assert answer == {
+        "site": str(local),
+        "requires": ["acme<3,>=2.1", "six>=1.9"],
+        "tensorflow": str(local / "tensorflow"),
+    }
+
+
+def test_python_2_reads_the_release_s_own_pth_files(python2: Path, tmp_path: Path) -> None:
+    """Namespace packages are made by them there: protobuf's is one."""
+    release = tmp_path / "release"
+    (release / "more").mkdir(parents=True)
+    (release / "more" / "found.py").touch()
+    (release / "nspkg.pth").write_text(f"{release}/more\n")
+    pth = python2.parent.parent / "lib" / "python2.7" / "site-packages" / "tensorwright-tensorflow.pth"
+    assert native.point(str(pth), str(release), follow=native.is_python_2(str(python2)))
+    subprocess.run([python2, "-c", "import found"], check=True)
+    assert native.leads_to(str(pth)) == str(release)
+    assert not native.point(str(pth), str(release), follow=True)

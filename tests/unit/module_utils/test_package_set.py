@@ -177,8 +177,8 @@ def test_a_list_that_could_not_be_fetched_is_named() -> None:
         (
             "Err:1 http://m.example.org/ libx 1\n  Temporary failure resolving 'm.example.org'\nE: Failed to fetch http://m.example.org/x\n",
             (
-                "the name m.example.org cannot be resolved on this host; check its DNS, or name a mirror in the host's sources or "
-                "nvidia_repo_url"
+                "the name m.example.org cannot be resolved on this host; check its DNS, or name a mirror in the host's sources, "
+                "nvidia_repo_url or docker_repository_url"
             ),
         ),
         ("E: Something else went wrong.\n", "apt says: Something else went wrong"),

@@ -67,6 +67,9 @@ def test_record(host: Path, request_of: dict[str, Any]) -> None:
         "distributions": {str(host / "site-packages"): {"numpy": "2.1.0", "keras-hub": "0.1", "gast": "0.2.2"}},
         "units": {"docker.service": {"enabled": True, "active": True}},
         "users": {getpass.getuser(): os.getuid()},
+        "members": {},
+        "settings": {},
+        "images": {},
     }
 
 
@@ -287,3 +290,27 @@ def test_survey(host: Path, request_of: dict[str, Any]) -> None:
         ("tensorflow_pip", "c", str(own), []),
     ]
     assert found[2]["footprint"] == {}
+
+
+def test_members_that_left_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {"docker": ["alice", "eve"]}
+    monkeypatch.setattr("grp.getgrnam", lambda name: type("Group", (), {"gr_mem": groups[name]}))
+    footprint = receipts.record({"members": {"docker": ["bob", "alice"]}})
+    assert footprint["members"] == {"docker": ["alice", "bob"]}
+    assert receipts.drift(footprint) == ["user bob is no longer in group docker"]
+    groups.clear()
+    assert receipts.drift(footprint) == ["group docker is gone"]
+
+
+def test_settings_that_somebody_changed(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.json"
+    footprint = receipts.record({"settings": {str(file): {"live-restore": True, "runtimes": {"a": {"path": "a"}}}}})
+    file.write_text('{"live-restore": true, "runtimes": {"a": {"path": "a"}, "b": {}}, "debug": true}')
+    assert receipts.drift(footprint) == []
+    file.write_text('{"live-restore": false, "runtimes": {"a": {"path": "a"}}}')
+    assert receipts.drift(footprint) == [f"live-restore in {file} is no longer as it was set"]
+    file.write_text("{")
+    (told,) = receipts.drift(footprint)
+    assert told.startswith(f"{file} is not valid JSON: line 1: ")
+    file.unlink()
+    assert len(receipts.drift(footprint)) == 2

@@ -321,9 +321,9 @@ def still_in_use(site: Site, old: str, failed: dict[str, Any]) -> None:
     [
         (
             BREAK,
-            "the connection to the package index could not be made or broke off; run again; raise tensorflow_pip_timeout",
+            "a download broke off in the middle; run again, it goes on with what has arrived",
         ),
-        (403, "the package index denies access; check tensorflow_pip_index_url and its credentials"),
+        (403, "the server denies access; check the address and its login: `tensorflow_pip_index_url`"),
     ],
 )
 def test_an_install_that_fails_leaves_the_release_in_use(site: Site, old: str, how: int | str, why: str) -> None:
@@ -411,7 +411,7 @@ def test_a_full_disk(site: Site, tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     made, failed, before, after, there, link, imported, removed = json.loads(ran.stdout)
-    assert "the disk is full; free space on it, or choose a tensorflow_path on another one" in failed["msg"]
+    assert "the disk is full; free space on it (`df -h` shows which), or set `tensorflow_path`" in failed["msg"]
     assert failed["msg"].endswith(f"; release {made['release']} stays in use")
     assert there == [made["release"]] == [os.path.basename(link)]
     assert imported == "2.20.0\n"

@@ -326,6 +326,12 @@ def images(_: Raw, ours: Tables) -> Iterator[str]:
     for name, works in frozen("sources")["image_gpu_works"].items():
         yield from equal(f"{name}.image_gpu", ours.series[name].image_gpu, works)
     yield from equal("2.22.image_gpu", ours.series["2.22"].image_gpu, False)
+    for name, series in ours.series.items():
+        without = frozen("sources")["without_tensorboard"]
+        yield from equal(f"{name}.tensorboard", series.tensorboard, name not in without)
+    broken = frozen("sources")["image_gpu_broken_releases"]
+    for release in (*ours.releases.values(), ours.nightly):
+        yield from equal(f"{release.version}.image_gpu", release.image_gpu, release.version not in broken)
 
 
 GUIDES = (
@@ -579,6 +585,12 @@ def keys_and_leftovers(_: Raw, ours: Tables) -> Iterator[str]:
     )
 
 
+def toolkit(_: Raw, ours: Tables) -> Iterator[str]:
+    row, said = ours.toolkit, frozen("sources")["toolkit"]
+    found = {"version": row.version, "packages": sorted(row.packages), "key": ours.keys[row.key].fingerprint}
+    yield from equal("toolkit", found, said)
+
+
 def chips(_: Raw, ours: Tables) -> Iterator[str]:
     """Every device id of the PCI database is in its chip's ranges and no other's, and each range ends in real ids."""
     real = {chip: [int(word, 16) for word in ids.split()] for chip, ids in frozen("sources")["pci_ids"].items()}
@@ -660,8 +672,8 @@ def platforms(_: Raw, ours: Tables) -> Iterator[str]:
 PROVIDERS = {
     "system": (True, True, "", "", None),
     "deadsnakes": (False, True, "Ubuntu", "3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14", None),
-    "standalone": (False, False, "", "3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
-    "conda": (False, False, "", "2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
+    "standalone": (True, False, "", "3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
+    "conda": (True, False, "", "2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
 }
 
 
@@ -676,11 +688,36 @@ def installers(_: Raw, ours: Tables) -> Iterator[str]:
     for architecture, wheel in ours.uv.wheels.items():
         if not wheel.file.startswith(f"uv-{ours.uv.version}-py3-none-manylinux_2_17_{architecture}"):
             yield f"uv.wheels.{architecture} is {wheel.file}"
+    for version, wheel in ours.pip_wheels.items():
+        if not wheel.file.startswith(f"pip-{version}-"):
+            yield f"pip_wheels.{version} is {wheel.file}"
     yield from equal("pip", set(ours.pip), {*ours.every_python})
     pips = frozen("index")["tools"]["pip"]
     for python, version in ours.pip.items():
         serving = [one for one, required in pips.items() if refresh_tables.serves(python, required)]
         yield from equal(f"pip.{python}", version, max(serving, key=versions.order))
+
+
+def runtimes(_: Raw, ours: Tables) -> Iterator[str]:
+    """Addresses and hashes as those who install them every day have them."""
+    sources = frozen("sources")
+    found = {
+        architecture: f"{ours.miniforge.url}/{one.file}#{one.sha256}"
+        for architecture, one in ours.miniforge.installers.items()
+    }
+    yield from equal("miniforge.installers", found, sources["miniforge"])
+    if any(f"/Miniforge3-{ours.miniforge.version}-Linux-" not in url for url in found.values()):
+        yield f"miniforge.version is {ours.miniforge.version}"
+    pythons = {
+        python: {
+            architecture: f"{ours.standalone_url}/{one.file}#{one.sha256}" for architecture, one in row.builds.items()
+        }
+        for python, row in ours.standalone.items()
+    }
+    yield from equal("standalone", pythons, sources["standalone"])
+    for python, row in ours.standalone.items():
+        if any(f"/cpython-{row.version}%2B" not in one.file for one in row.builds.values()):
+            yield f"standalone.{python}.version is {row.version}"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -706,8 +743,10 @@ CHECKS: tuple[Check, ...] = (
     cuda_packages,
     driver_branches,
     keys_and_leftovers,
+    toolkit,
     chips,
     products,
     platforms,
     installers,
+    runtimes,
 )

@@ -37,6 +37,11 @@ def test_unreachable_says_the_same_of_every_host() -> None:
     assert said == {("Failed to connect to the host via ssh: ssh: connect to port 22: Connection refused",)}
 
 
+def test_a_host_that_does_not_accept_the_login_says_what_to_do() -> None:
+    said = failures.unreachable({"msg": "bob@web1: Permission denied (publickey,password)."})
+    assert said[1] == "cause: the host does not accept this login"
+
+
 @pytest.mark.parametrize(
     ("action", "role", "refusal"),
     [
@@ -44,6 +49,7 @@ def test_unreachable_says_the_same_of_every_host() -> None:
         ("assert", "", True),
         ("ansible.builtin.validate_argument_spec", "cuda", True),
         ("ansible.builtin.assert", "validate", False),
+        ("ansible.builtin.assert", "diagnosis", False),
         ("ansible.builtin.apt", "cuda", False),
         ("tensorwright.fleet.environment", "tensorflow_pip", False),
     ],
@@ -75,3 +81,79 @@ def test_a_module_that_was_killed_is_told_in_a_sentence(result: dict[str, str]) 
 def test_a_module_that_crashed_is_told_as_ansible_tells_it() -> None:
     result = {"msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  KeyError: 'site'"}
     assert failures.problems(result) == ["MODULE FAILURE"]
+
+
+# --- why, and what to do ----------------------------------------------------------------------------------------------
+
+KEY = (
+    "W: GPG error: http://x stable InRelease: The following signatures couldn't be verified: NO_PUBKEY A4B469963BF863CC"
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "ours", "said"),
+    [
+        (
+            {"msg": "Failed to update apt cache", "stderr": KEY},
+            False,
+            [
+                "cause: a repository is signed with a key that this host does not have (NO_PUBKEY A4B469963BF863CC)",
+                "remedy: for NVIDIA's, run `playbooks/nvidia.yml`",
+                "see: docs/troubleshooting.md#apt-key-missing",
+            ],
+        ),
+        (
+            {
+                "msg": "/opt/x: the disk is full; free space on it; nothing",
+                "output": "os error 28",
+                "log": "/opt/x.log",
+            },
+            True,
+            [
+                "/opt/x: the disk is full; free space on it; nothing",
+                "see: docs/troubleshooting.md#disk-full",
+                "output: /opt/x.log on the host",
+            ],
+        ),
+        (
+            {"msg": "apt says: no", "output": "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"},
+            True,
+            ["apt says: no", "cause: an earlier", "remedy: `dpkg --configure -a`", "see: docs/"],
+        ),
+        ({"msg": "/opt/x is in use by process 7"}, True, ["/opt/x is in use by process 7"]),
+        (
+            {"msg": "non-zero return code", "rc": 1, "stderr": "one\ntwo\nthree\nfour", "stdout": "zero"},
+            False,
+            ["non-zero return code", "last words: two / three / four", "cause: unknown; it is none of docs/"],
+        ),
+        ({"msg": "no", "stdout": "all it said"}, False, ["no", "last words: all it said", "cause: unknown"]),
+        (
+            {"msg": "All items", "results": [{"failed": True, "msg": "odd"}, {"failed": True, "msg": "ENOSPC"}]},
+            False,
+            ["cause: the disk is full", "remedy: ", "see: "],
+        ),
+        (
+            {"msg": "MODULE FAILURE", "module_stdout": "", "module_stderr": "/bin/sh: 1: /usr/bin/python3: not found"},
+            False,
+            ["cause: the host has no Python", "remedy: ", "see: "],
+        ),
+        ({"msg": "MODULE FAILURE", "module_stderr": "", "module_stdout": ""}, False, [failures.ENDED]),
+    ],
+)
+def test_a_failure_says_why_and_what_to_do(result: dict[str, Any], ours: bool, said: list[str]) -> None:
+    told = list(failures.told(result, ours))
+    assert len(told) == len(said)
+    for line, begin in zip(told, said, strict=True):
+        assert line.startswith(begin)
+
+
+def test_what_a_program_complains_about_counts_more_than_what_it_printed_before() -> None:
+    result = {"msg": "no", "stderr": "E: dpkg was interrupted", "stdout": "Err: Could not resolve 'x'"}
+    found = failures.diagnose(result)
+    assert found
+    assert found.row.id == "dpkg-interrupted"
+
+
+def test_a_statement_is_one_block() -> None:
+    assert failures.statement("Install", ["a", "cause: b", "see: c"]) == "Install: a\n  cause: b\n  see: c"
+    assert failures.statement("Install", ["cause: b"]) == "Install failed\n  cause: b"

@@ -49,8 +49,9 @@ WHEEL = "https://example.org/tensorflow-{}-{}-linux_x86_64.whl"
         (
             {"wheel_url": WHEEL.format("2.15.1", "cp310-cp310")},
             (
-                "tensorflow_version is 'latest', but TensorFlow 2.15.1 has no wheel for Python 3.11, the only one to be had on this "
-                "host; accepted: a host with Python 3.10."
+                "tensorflow_wheel_url is 'https://example.org/tensorflow-2.15.1-cp310-cp310-linux_x86_64.whl', but TensorFlow 2.15.1 "
+                "has no wheel for Python 3.11, the only one to be had on this host; accepted: tensorflow_python: 3.10, or "
+                "tensorflow_method: conda, or a host with Python 3.10."
             ),
         ),
     ],
@@ -76,6 +77,19 @@ def test_an_explicit_wheel() -> None:
         "requirement": f"tensorflow @ {url}",
         "channel": "stable",
         "wheel_url": url,
+        "wheel_sha256": None,
+        "guide_url": None,
+        "moves": False,
         "cuda_build": None,
     }
     assert plan["constraints"] == ["gast==0.2.2", "h5py<3"]
+    assert "The wheel is taken as it comes: tensorflow_wheel_sha256 would have it checked." in plan["notes"]
+    checked = planned({"wheel_url": url, "wheel_sha256": "AB" * 32}, debian(cpu_flags=[], pythons=pythons("3.6")))
+    assert checked["tensorflow"]["wheel_sha256"] == "ab" * 32
+    assert not any("wheel" in note for note in checked["notes"])
+
+
+def test_the_login_of_a_wheels_url_is_not_in_the_plan() -> None:
+    url = "https://bob:s3cret@example.org/tensorflow-1.12.1-cp36-cp36m-linux_x86_64.whl"
+    assert "s3cret" not in str(planned({"wheel_url": url}, debian(pythons=pythons("3.6"))))
+    assert "s3cret" not in str(refusals({"wheel_url": url}, debian()))

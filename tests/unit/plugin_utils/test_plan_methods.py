@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import ALL_ROLES
 
-from tests.unit.plugin_utils.cases import A100, GOOD, debian, planned, refusals, ubuntu
+from tests.unit.plugin_utils.cases import debian, planned, refusals, ubuntu
 
 
 @pytest.mark.parametrize(
@@ -14,12 +14,16 @@ from tests.unit.plugin_utils.cases import A100, GOOD, debian, planned, refusals,
     [
         (
             "vitualenv",
-            "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native (the nearest is virtualenv).",
+            (
+                "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native, docker, conda (the nearest is "
+                "virtualenv)."
+            ),
         ),
-        ("docker", "tensorflow_method is 'docker', which is not built yet; accepted: virtualenv, native."),
-        ("conda", "tensorflow_method is 'conda', which is not built yet; accepted: virtualenv, native."),
-        ("source", "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native."),
-        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native."),
+        (
+            "source",
+            "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native, docker, conda.",
+        ),
+        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native, docker, conda."),
     ],
 )
 def test_methods_that_are_not_there(method: object, sentence_: str) -> None:
@@ -36,50 +40,35 @@ def test_native_needs_root() -> None:
     assert planned({"method": "native"}, debian())["path"]["become"] is True
 
 
-def test_docker_once_it_is_built() -> None:
-    plan = planned({"method": "docker", "python": "2.7"}, ubuntu("26.04"), implemented=ALL_ROLES)
-    assert plan["image"] == {"name": "tensorflow/tensorflow", "tag": "2.21.0"}
-    assert plan["python"]["version"] is None
-    assert plan["cuda"]["from"] == "none"
-    gpus = debian(gpus=[A100], driver=GOOD)
-    plan = planned({"method": "docker", "device": "gpu"}, gpus, implemented=ALL_ROLES)
-    assert plan["image"]["tag"] == "2.17.1-gpu"
-    assert plan["cuda"]["from"] == "image"
-    assert plan["roles"] == ["nvidia_docker", "docker", "tensorflow_docker"]
-    assert (
-        planned({"method": "docker", "version": "1.12.0"}, debian(), implemented=ALL_ROLES)["image"]["tag"]
-        == "1.12.0-py3"
-    )
-    plan = planned({"method": "docker", "version": "1.12.0", "python": "2.7"}, debian(), implemented=ALL_ROLES)
-    assert plan["image"]["tag"] == "1.12.0"
-    assert refusals({"method": "docker", "device": "gpu", "version": "2.21.0"}, gpus, implemented=ALL_ROLES) == [
-        (
-            "tensorflow_device is 'gpu', but the GPU image of TensorFlow 2.21.0 lacks the cuDNN that it needs; accepted: cpu, "
-            "tensorflow_method: virtualenv, or tensorflow_version: 2.17.1."
-        )
-    ]
-    assert refusals({"method": "docker"}, debian(architecture="aarch64"), implemented=ALL_ROLES) == [
-        (
-            "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no image for aarch64; accepted: "
-            "a host with x86_64."
-        )
-    ]
-
-
 def test_methods_that_need_no_python_are_named_once_they_are_built() -> None:
     """Where no Python will do."""
-    host = debian(pythons=[], become=False)
+    host = debian(distribution="Devuan", pythons=[])
     assert refusals({"version": "2.21.0"}, host, implemented=ALL_ROLES) == [
         (
             "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
-            "tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+            "tensorflow_python: 3.13, or tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."
         )
     ]
 
 
 def test_conda_brings_its_own_python() -> None:
-    plan = planned({"method": "conda"}, ubuntu("26.04", become=False), implemented=ALL_ROLES)
+    plan = planned({"method": "conda"}, ubuntu("26.04", become=False))
     assert plan["python"] == {"version": "3.13", "path": None, "provider": "conda"}
+    assert plan["roles"] == ["conda", "tensorflow_pip"]
+    assert plan["conda"] == {
+        "version": "26.3.2-3",
+        "url": "https://github.com/conda-forge/miniforge/releases/download/26.3.2-3/Miniforge3-26.3.2-3-Linux-x86_64.sh",
+        "sha256": "848194851a98903134187fbb4ab50efe87b003e0c0f808f97644b7524a62bf2c",
+    }
+    assert "Python 3.13 is installed from conda-forge." in plan["notes"]
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "pip"), [("1.15.5", "3.7", "uv"), ("1.10.0", "3.6", "pip"), ("2.4.4", "3.8", "uv")]
+)
+def test_conda_brings_old_pythons_to_hosts_that_have_none(version: str, python: str, pip: str) -> None:
+    plan = planned({"method": "conda", "version": version}, debian("13"))
+    assert (plan["python"]["version"], plan["installer"]["name"]) == (python, pip)
 
 
 def test_source_once_it_is_built() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.plugin_utils.cases import Facts, Request, debian, planned, pythons, refusals, ubuntu
+from tests.unit.plugin_utils.cases import Facts, Request, debian, place, planned, pythons, refusals, ubuntu
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,14 @@ def test_python(request_: Request, host: Facts, python: dict[str, str | None]) -
     ("request_", "host", "sentence_"),
     [
         (
-            {"python": "3.12"},
-            debian(),
-            "tensorflow_python is '3.12', but neither this host nor its distribution has it; accepted: auto or 3.11.",
-        ),
-        (
             {"python": "3.8", "version": "2.21.0"},
             debian(),
-            "tensorflow_python is '3.8', but TensorFlow 2.21.0 has no wheel for it; accepted: auto or 3.11.",
+            "tensorflow_python is '3.8', but TensorFlow 2.21.0 has no wheel for it; accepted: auto, 3.10, 3.11, 3.12 or 3.13.",
         ),
         (
             {"python": "3.5"},
             debian(),
-            "tensorflow_python is '3.5', but neither this host nor its distribution has it; accepted: a host that has it.",
+            "tensorflow_python is '3.5', but neither this host nor its distribution has it; accepted: auto or 3.8.",
         ),
         (
             {"python": "3.12", "method": "native"},
@@ -74,7 +69,7 @@ def test_python(request_: Request, host: Facts, python: dict[str, str | None]) -
             (
                 "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no wheel for Python 3.14, "
                 "the only one that method native can use; accepted: tensorflow_version: "
-                "2.22.0rc0 (a prerelease), or a host with Python 3.10, "
+                "2.22.0rc0 (a prerelease), or tensorflow_method: docker or conda, or a host with Python 3.10, "
                 "3.11, 3.12 or 3.13."
             ),
         ),
@@ -108,16 +103,31 @@ def test_a_python_that_cannot_be_had(request_: Request, host: Facts, sentence_: 
     assert refusals(request_, host) == [sentence_]
 
 
-def test_other_providers_wait_until_they_are_built() -> None:
-    site = {"python": {"providers": {"deadsnakes": {"implemented": True}, "standalone": {"implemented": True}}}}
-    assert refusals({"python": "3.12"}, ubuntu("22.04")) != []
+def test_a_python_of_another_provider_is_taken_only_where_it_is_asked_for() -> None:
+    plan = planned({"python": "3.12"}, debian(path=place(absolute="/srv/tf/env")))
+    assert plan["python"] == {
+        "version": "3.12",
+        "path": "/srv/tf/.tensorwright/runtimes/python3.12/bin/python3.12",
+        "provider": "standalone",
+    }
+    assert plan["standalone"] == {
+        "url": "https://github.com/astral-sh/python-build-standalone/releases/download",
+        "file": "20260814/cpython-3.12.14%2B20260814-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz",
+        "sha256": "5acfa3e9ba26b51ae161c83aff278da915b590d22373a424b2ba55b8afe91fcc",
+    }
+    assert plan["roles"] == ["python", "tensorflow_pip"]
+    assert "Python 3.12 is installed from python-build-standalone." in plan["notes"]
+    assert planned({}, debian("11"))["python"]["provider"] == "system"
+    there = debian(pythons=[*pythons("3.11"), *pythons("3.12", directory="/opt/bin")])
+    assert planned({"python": "3.12"}, there)["python"]["path"] == "/opt/bin/python3.12"
+    assert planned({"python": "3.12"}, debian(become=False))["python"]["provider"] == "standalone"
+
+
+def test_deadsnakes_waits_until_it_is_built() -> None:
+    site = {"python": {"providers": {"deadsnakes": {"implemented": True}}}}
+    assert planned({"python": "3.12"}, ubuntu("22.04"))["python"]["provider"] == "standalone"
     plan = planned({"python": "3.12", "overrides": site}, ubuntu("22.04"))
     assert plan["python"] == {"version": "3.12", "path": None, "provider": "deadsnakes"}
-    assert "Python 3.12 is installed from deadsnakes." in plan["notes"]
-    plan = planned({"python": "3.12", "overrides": site}, ubuntu("22.04", become=False))
-    assert plan["python"]["provider"] == "standalone"
-    assert planned({"python": "3.12", "overrides": site}, debian())["python"]["provider"] == "standalone"
-    assert refusals({"python": "3.12", "overrides": site}, debian(glibc="2.12")) != []
 
 
 def test_installer() -> None:
@@ -127,9 +137,14 @@ def test_installer() -> None:
         "file": "uv-0.13.8-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
         "sha256": "e18a57b8b352eb7c8feb317b9f6f533c8f0ad9673fd6cf34bbe3cf1a9f6a8984",
         "pip": "26.3",
+        "virtualenv": {"file": None, "sha256": None},
     }
     old = planned({"version": "1.10.0"}, debian("11", pythons=pythons("2.7")))["installer"]
-    assert (old["name"], old["version"], old["pip"], old["file"]) == ("pip", "20.3.4", "20.3.4", None)
+    assert (old["name"], old["version"], old["pip"]) == ("pip", "20.3.4", "20.3.4")
+    assert old["file"] == "pip-20.3.4-py2.py3-none-any.whl"
+    assert old["virtualenv"]["file"] == "virtualenv-16.7.12-py2.py3-none-any.whl"
+    older = planned({"version": "1.15.5"}, debian("11", pythons=pythons("3.6")))["installer"]
+    assert (older["file"], older["virtualenv"]["file"]) == ("pip-21.3.1-py3-none-any.whl", None)
     assert planned({}, ubuntu("18.04", become=False))["installer"]["name"] == "pip"
     assert planned({}, debian(architecture="aarch64"))["installer"]["file"] == (
         "uv-0.13.8-py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64.whl"
@@ -157,3 +172,12 @@ def test_installer() -> None:
 def test_the_choice_of_a_python_is_noted(request_: Request, host: Facts, note: str | None) -> None:
     found = [one for one in planned(request_, host)["notes"] if "Python" in one]
     assert found == ([note] if note else [])
+
+
+def test_native_uses_the_distributions_python2_too() -> None:
+    host = debian("11", pythons=pythons("2.7", "3.9"))
+    plan = planned({"version": "1.10.0", "method": "native"}, host)
+    assert plan["python"] == {"version": "2.7", "path": "/usr/bin/python2.7", "provider": "system"}
+    assert planned({"version": "1.10.0", "method": "native"}, debian("11"))["python"]["path"] is None
+    assert planned({"method": "native"}, host)["python"]["version"] == "3.9"
+    assert refusals({"version": "1.10.0", "method": "native"}, debian(pythons=pythons("2.7", "3.11"))) != []

@@ -27,7 +27,7 @@ from tests.unit.plugin_utils.cases import Facts, Request, debian, planned, pytho
         ({"version": "1.15.5"}, debian(pythons=pythons("3.7")), "tensorflow==1.15.5", "3.7"),
         ({"version": "1.10.0"}, debian("11", pythons=pythons("2.7", "3.9")), "tensorflow==1.10.0", "2.7"),
         ({"version": "2.22.0rc0"}, ubuntu("26.04"), "tensorflow-cpu==2.22.0rc0", "3.14"),
-        ({"version": "nightly"}, ubuntu("26.04"), "tf-nightly==2.23.0.dev20261026", "3.14"),
+        ({"version": "nightly"}, ubuntu("26.04"), "tf-nightly", "3.14"),
         ({"version": 2.15}, debian(), "tensorflow-cpu==2.15.1", "3.11"),
         ({"version": " 2.20.0 "}, debian(), "tensorflow-cpu==2.20.0", "3.11"),
     ],
@@ -46,6 +46,12 @@ def test_channel_and_kind_of_build() -> None:
         "requirement": "tensorflow-cpu==2.21.0",
         "channel": "stable",
         "wheel_url": None,
+        "wheel_sha256": None,
+        "guide_url": (
+            "https://storage.googleapis.com/tensorflow/versions/%222.21.0%22/"
+            "tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl"
+        ),
+        "moves": False,
         "cuda_build": False,
     }
     nightly = planned({"version": "nightly"}, debian())["tensorflow"]
@@ -129,7 +135,8 @@ def test_an_unknown_version_is_one_problem(version: object, sentence_: str) -> N
             [
                 (
                     "tensorflow_version is '2.21.0', but TensorFlow 2.21.0 has no wheel for Python 3.9, the only one to be had on "
-                    "this host; accepted: tensorflow_version: 2.20.0, or a host with Python 3.10, 3.11, 3.12 or 3.13."
+                    "this host; accepted: tensorflow_version: 2.20.0, or tensorflow_python: 3.13, or tensorflow_method: conda, "
+                    "or a host with Python 3.10, 3.11, 3.12 or 3.13."
                 )
             ],
         ),
@@ -140,8 +147,8 @@ def test_an_unknown_version_is_one_problem(version: object, sentence_: str) -> N
                 (
                     "tensorflow_version is 'latest', but no release of it can be had: TensorFlow 2.21.0 has no wheel for Python "
                     "3.14, the only one to be had on this host; accepted: tensorflow_version: "
-                    "2.22.0rc0 (a prerelease), or a host with Python "
-                    "3.10, 3.11, 3.12 or 3.13."
+                    "2.22.0rc0 (a prerelease), or tensorflow_python: 3.13, or tensorflow_method: docker or conda, or a host with "
+                    "Python 3.10, 3.11, 3.12 or 3.13."
                 )
             ],
         ),
@@ -191,7 +198,8 @@ def test_an_unknown_version_is_one_problem(version: object, sentence_: str) -> N
             [
                 (
                     "tensorflow_version is 'latest', but no release of it can be had: this host has no Python that an environment "
-                    "can be made of; accepted: a host with Python 3.10, 3.11, 3.12 or 3.13."
+                    "can be made of; accepted: tensorflow_python: 3.13, or tensorflow_method: conda, or "
+                    "a host with Python 3.10, 3.11, 3.12 or 3.13."
                 )
             ],
         ),
@@ -205,7 +213,7 @@ def test_what_is_suggested_is_accepted() -> None:
     """Where only the nightly build has a wheel, that is what it is called."""
     rows = {"tensorflow": {"releases": {"2.22.0rc0": {"x86_64": {"python": "3.13"}}}}}
     (sentence_,) = refusals({"overrides": rows}, ubuntu("26.04"))
-    assert "accepted: tensorflow_version: nightly, or a host with" in sentence_
+    assert "accepted: tensorflow_version: nightly, or tensorflow_python: 3.13, or tensorflow_method: " in sentence_
     assert refusals({"overrides": rows, "version": "nightly"}, ubuntu("26.04")) == []
 
 
@@ -216,3 +224,46 @@ def test_before_avx_was_needed() -> None:
 
 def test_avx_is_of_no_concern_elsewhere_than_on_x86_64() -> None:
     assert planned({}, debian(architecture="aarch64", cpu_flags=[]))["tensorflow"]["version"] == "2.21.0"
+
+
+def sealed(*requirements: str) -> Facts:
+    return debian(environment={"release": "abc", "sealed": {"contents": {"requirements": list(requirements)}}})
+
+
+def test_which_nightly_build() -> None:
+    """The host finds it, unless it has one already or one is asked for."""
+    build = "2.23.0.dev20260930"
+    cases: list[tuple[Request, Facts, tuple[str, str, bool], str | None]] = [
+        ({}, debian(), ("nightly", "tf-nightly", False), "stays until tensorflow_nightly asks for another"),
+        ({}, sealed(f"tf-nightly=={build}", "pip"), (build, "tf-nightly", False), f"stays at {build}"),
+        (
+            {"nightly": "newest"},
+            sealed(f"tf-nightly=={build}"),
+            (build, "tf-nightly", True),
+            "Each run installs the newest",
+        ),
+        (
+            {"nightly": "2.23.0.dev20261101"},
+            debian(),
+            ("2.23.0.dev20261101", "tf-nightly==2.23.0.dev20261101", False),
+            None,
+        ),
+        ({}, sealed("tensorflow-cpu==2.21.0"), ("nightly", "tf-nightly", False), "stays until"),
+    ]
+    for request_, host, (version, requirement, moves), note in cases:
+        plan = planned({"version": "nightly", **request_}, host)
+        found = plan["tensorflow"]
+        assert (found["version"], found["requirement"], found["moves"]) == (version, requirement, moves)
+        notes = [one for one in plan["notes"] if "nightly" in one]
+        assert len(notes) == (note is not None)
+        assert note is None or note in notes[0]
+    assert planned({"nightly": "newest"}, debian())["tensorflow"]["moves"] is False
+
+
+def test_the_guides_address_is_known_for_what_the_guides_knew() -> None:
+    old = planned({"version": "1.10.0", "python": "2.7"}, debian("11", pythons=pythons("2.7", "3.9")))["tensorflow"]
+    assert old["guide_url"] == (
+        "https://storage.googleapis.com/tensorflow/linux/cpu/tensorflow-1.10.0-cp27-none-linux_x86_64.whl"
+    )
+    assert planned({}, debian(architecture="aarch64"))["tensorflow"]["guide_url"] is None
+    assert planned({"version": "nightly"}, debian())["tensorflow"]["guide_url"] is None

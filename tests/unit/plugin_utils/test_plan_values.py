@@ -82,6 +82,30 @@ from tests.unit.plugin_utils.cases import debian, place, refusals
             "red",
             "tensorflow_color is 'red', but no variable has that name; accepted: the names in docs/variables.md.",
         ),
+        (
+            "wheel_sha256",
+            "abc",
+            (
+                "tensorflow_wheel_sha256 is 'abc', which is no SHA-256; accepted: empty, or the 64 hexadecimal digits of the wheel's "
+                "SHA-256."
+            ),
+        ),
+        (
+            "nightly",
+            "newst",
+            (
+                "tensorflow_nightly is 'newst', which is not a nightly build; accepted: keep, newest, or a build such as "
+                "2.23.0.dev20261026 (the nearest is newest)."
+            ),
+        ),
+        (
+            "wheel_url",
+            "ftp://bob:s3cret@example.org/x.whl",
+            (
+                "tensorflow_wheel_url is 'ftp://…@example.org/x.whl', which is not a URL; accepted: empty, or the URL of a wheel: "
+                "https://…/tensorflow-2.15.1-cp311-cp311-linux_x86_64.whl."
+            ),
+        ),
     ],
 )
 def test_a_value_that_is_not_accepted(name: str, value: object, sentence_: str) -> None:

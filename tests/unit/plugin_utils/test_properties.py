@@ -142,7 +142,7 @@ def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, 
     version, python, device = plan["tensorflow"]["version"], plan["python"]["version"], plan["device"]
     release = OURS.releases.get(version or "", OURS.nightly)
     series = OURS.series[release.series]
-    assert release.version == version
+    assert version == ("nightly" if release.channel == "nightly" else release.version)
     assert device == request.get("device", "auto") or request.get("device", "auto") == "auto"
     if plan["method"] in ("virtualenv", "native", "conda"):
         wheels = release.wheels[host["architecture"]]
@@ -152,7 +152,9 @@ def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, 
         assert any(build.package == plan["tensorflow"]["package"] for build in wheels.builds)
     if request.get("python", "auto") != "auto" and plan["method"] != "docker":
         assert python == request["python"]
-    if plan["python"]["path"]:
+    if plan["python"]["provider"] == "standalone":
+        assert python in OURS.standalone
+    elif plan["python"]["path"]:
         assert plan["python"]["path"] in [one["path"] for one in host["pythons"]]
     elif plan["method"] not in ("docker", "conda"):
         assert host["become"]
@@ -232,4 +234,6 @@ def test_what_is_not_built_yet_is_in_no_plan_that_holds(request: dict[str, Any],
     plan = resolve(request, host)
     if not plan["problems"]:
         assert set(plan["roles"]) <= IMPLEMENTED_ROLES
-        assert plan["python"]["provider"] == "system"
+        providers = OURS.providers
+        known = {name for name in providers if providers[name].implemented}
+        assert plan["python"]["provider"] in ({None} if plan["method"] == "docker" else known)

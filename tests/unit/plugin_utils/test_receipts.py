@@ -205,3 +205,38 @@ def test_the_collection_is_found_from_here() -> None:
 def test_roles(root: Path) -> None:
     (root / "roles" / "README.md").touch()
     assert receipts.roles(root) == ["ca_certificates", "python", "tensorflow_pip"]
+
+
+NIGHTLY = {"version": "nightly", "channel": "nightly", "requirement": "tf-nightly", "moves": False}
+
+
+def test_a_nightly_build_that_the_host_has_chosen_is_the_planned_one(root: Path) -> None:
+    before = receipts.inputs({**PLAN, "tensorflow": NIGHTLY}, "tensorflow_pip", {}, root)
+    chosen = {**NIGHTLY, "version": "2.23.0.dev20261026"}
+    assert receipts.inputs({**PLAN, "tensorflow": chosen}, "tensorflow_pip", {}, root) == before
+    asked = {**chosen, "requirement": "tf-nightly==2.23.0.dev20261026"}
+    other = {**chosen, "version": "2.23.0.dev20261101", "requirement": "tf-nightly==2.23.0.dev20261101"}
+    found = {receipts.inputs({**PLAN, "tensorflow": one}, "tensorflow_pip", {}, root) for one in (asked, other)}
+    assert len({before, *found}) == 3
+
+
+def test_the_newest_nightly_build_is_looked_for_in_each_run(root: Path) -> None:
+    for moves in (False, True):
+        plan = {**PLAN, "tensorflow": {**NIGHTLY, "moves": moves}}
+        facts = host(root, {})
+        facts["receipts"][2]["inputs"] = receipts.inputs(plan, "tensorflow_pip", {}, root)
+        assert receipts.due(plan, facts, {}, root=root) == ["tensorflow_pip"] * moves
+
+
+@pytest.mark.parametrize(("role", "provider"), [("conda", "conda"), ("python", "standalone")])
+def test_what_lies_beside_an_environment_has_its_receipt_there(root: Path, role: str, provider: str) -> None:
+    plan = {**PLAN, "roles": [role], "python": {"version": "3.11", "path": None, "provider": provider}, "conda": {}}
+    facts = host(root, {})
+    beside = {**facts["receipts"][1], "role": role, "inputs": receipts.inputs(plan, role, {}, root)}
+    facts["receipts"].append({**beside, "file": f"/opt/.tensorwright/runtimes/{role}.json"})
+    assert receipts.due(plan, facts, {}, root=root) == []
+    facts["receipts"][-1]["file"] = f"/srv/.tensorwright/runtimes/{role}.json"
+    assert receipts.due(plan, facts, {}, root=root) == [role]
+    system = {**plan, "roles": ["python"], "python": {"version": "3.11", "path": None, "provider": "system"}}
+    facts["receipts"][-1].update(role="python", inputs=receipts.inputs(system, "python", {}, root))
+    assert receipts.due(system, facts, {}, root=root) == ["python"]

@@ -1,0 +1,69 @@
+"""Refusals, another release, the way back, and the end of it."""
+
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host as Login
+
+from tests.hosts import Host
+from tests.hosts.images import site_certificates
+from tests.runs import Run
+from tests.traces import packages_asked_for, traces
+
+PATHS = {"server": "/opt", "workstation": "/home/alice"}
+# What users have made themselves, what Ansible's connection leaves, and what the workstation trusted from the start.
+THEIRS = (
+    *("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras", "/home/alice/.ansible"),
+    *(str(path) for path in site_certificates()),
+)
+MINICONDA = "https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh"
+
+
+@pytest.mark.parametrize("machine", ["server"], indirect=True)
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"conda_url": MINICONDA, "conda_sha256": "0" * 64}, "which only Anaconda's licence lets you use"),
+        ({"conda_channels": ["defaults"]}, "which only Anaconda's licence lets you use"),
+        ({"conda_sha256": "0" * 64}, "a download is not the file that was expected"),
+        ({"tensorflow_version": "2.12.1", "tensorflow_python": "3.8"}, "PackagesNotFoundError"),
+    ],
+)
+def test_what_cannot_be_is_told_and_leaves_the_release_in_use(
+    root: Login, play: Callable[..., Run], given: dict[str, str], why: str
+) -> None:
+    before = root.check_output("readlink --canonicalize /opt/tensorflow; ls /opt/.tensorwright/*/")
+    refused = play("site.yml", **given)
+    assert refused.status != 0
+    assert why in refused.output
+    assert "Traceback" not in refused.output
+    assert root.check_output("readlink --canonicalize /opt/tensorflow; ls /opt/.tensorwright/*/") == before
+
+
+@pytest.mark.parametrize("machine", ["server"], indirect=True)
+def test_another_release_and_the_way_back(alice: Login, play: Callable[..., Run]) -> None:
+    first = alice.check_output("readlink --canonicalize /opt/tensorflow")
+    play("site.yml", tensorflow_pip_extra_packages=["tabulate"]).succeeded()
+    assert alice.check_output("/opt/tensorflow/bin/python -c 'import tabulate; print(tabulate.__file__)'") != ""
+    play("playbooks/rollback.yml").succeeded()
+    assert alice.check_output("readlink --canonicalize /opt/tensorflow") == first
+    assert alice.run("/opt/tensorflow/bin/python -c 'import tabulate'").rc != 0
+
+
+def test_a_dry_run_lists_what_would_be_removed(machine: Host, alice: Login, play: Callable[..., Run]) -> None:
+    listed = play("playbooks/uninstall.yml", "--check").succeeded()
+    place = PATHS[machine.name]
+    assert "Would be removed: " in listed.output
+    assert listed.names(f"{place}/tensorflow")
+    runtime = {"server": "conda", "workstation": "python3.11"}[machine.name]
+    assert listed.names(f"{place}/.tensorwright/runtimes/{runtime}")
+    assert alice.run("test -e %s/tensorflow/bin/python", place).rc == 0
+
+
+def test_uninstall_restores_the_host(machine: Host, play: Callable[..., Run]) -> None:
+    assert any("/.tensorwright/runtimes/" in path for path in traces(machine))
+    removed = play("playbooks/uninstall.yml").succeeded()
+    left = {path for path in traces(machine) if not path.startswith(THEIRS)}
+    assert not [path for path in left if path.startswith(("/opt", "/home", "/root", "/srv"))]
+    unnamed = [thing for thing in left | packages_asked_for(machine) if not removed.names(thing)]
+    assert not unnamed, removed.output

@@ -1,0 +1,123 @@
+"""What the tests of diagnoses share: hosts that are prepared for troubles, and package indexes that fail."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
+
+from tests.doubles.package_index import BREAK, HANG, WRONG_HASH, PackageIndex
+from tests.doubles.wheels import Wheel
+from tests.hosts import Host
+from tests.hosts.containers import gateway, podman
+from tests.provocations import Provocation
+from tests.runs import ROOT
+
+# To be looked at, and copied to the unit tests' data when a program has changed its words.
+RECORDS = ROOT / "reports" / "diagnosis"
+PREPARE = {"debian12": [], "debian13": ["docker-cli"]}
+# How each package index fails, beside the sound one.
+FAILURES: dict[str, tuple[int | str, str]] = {
+    "BROKEN": (BREAK, ".whl"),
+    "SILENT": (HANG, ""),
+    "WRONG": (WRONG_HASH, "/demo/"),
+    "OVERLOADED": (503, ""),
+    "CLOSED": (401, ""),
+    "FORBIDDEN": (403, ""),
+    "PROXY": (407, ""),
+    "REFUSING": (403, ""),
+}
+SEEN: set[str] = set()  # the rows that were provoked in this run
+
+
+def wheels() -> list[Wheel]:
+    """Return what the indexes offer."""
+    return [
+        Wheel("demo", "1.0", {"demo.py": "x = 1\n"}),
+        Wheel("demo", "2.0", {"demo.py": "x = 2\n"}),
+        Wheel("demo-kept", "1.0", {}),
+        Wheel("demo-kept", "2.0", {}),
+        Wheel("demo-a", "1.0", {}, requires=("demo==1.0",)),
+        Wheel("demo-b", "1.0", {}, requires=("demo==2.0",)),
+        Wheel("demo-big", "1.0", {}, data=os.urandom(1 << 23)),
+        Wheel("demo-arm", "1.0", {}, tag="py3-none-manylinux_2_17_aarch64"),
+        Wheel("demo-ancient", "1.0", {}, tag="cp27-none-any"),
+    ]
+
+
+@pytest.fixture(scope="session")
+def addresses(machine: Host) -> Iterator[dict[str, str]]:
+    """The indexes' addresses as a host sees them, by the names that the scripts use."""
+    with ExitStack() as stack:
+        found, offered = {}, wheels()
+        for name in ("GOOD", *FAILURES):
+            index = stack.enter_context(PackageIndex(host=gateway(machine)))
+            index.add(*offered)
+            if name in FAILURES:
+                index.fail(FAILURES[name][0], on=FAILURES[name][1])
+            found[name] = index.url.removesuffix("/simple") if name in ("PROXY", "REFUSING") else index.url
+        yield found
+
+
+@pytest.fixture(scope="session")
+def prepared(machine: Host) -> Host:
+    """A host with all that the scripts need."""
+    if subprocess.run(["podman", "exec", machine.container, "test", "-e", "/srv/bare"], check=False).returncode != 0:
+        podman("cp", str(ROOT / "tests" / "doubles" / "troubled_host.py"), f"{machine.container}:/srv/")
+        podman("cp", str(ROOT / ".venv" / "dev" / "bin" / "uv"), f"{machine.container}:/srv/uv")
+        podman("exec", machine.container, "python3", "/srv/troubled_host.py", *PREPARE[machine.name])
+    return machine
+
+
+@pytest.fixture(scope="session")
+def provoke(prepared: Host, addresses: dict[str, str]) -> Callable[[Provocation], str]:
+    """Return a function that runs a provocation's script, and returns what was printed."""
+
+    def run(one: Provocation) -> str:
+        home = "/root" if one.user == "root" else f"/home/{one.user}"
+        # Without TLS: pip would ignore the indexes.
+        trusted = gateway(prepared)
+        variables = {**addresses, "LC_ALL": "C.UTF-8", "HOME": home, "PIP_TRUSTED_HOST": trusted}
+        settings = [f"--env={name}={value}" for name, value in variables.items()]
+        command = ["podman", "exec", *settings, "--user", one.user, "--workdir", "/", prepared.container, "sh", "-c"]
+        script = f"exec 2>&1\n{one.script}"
+        return subprocess.run([*command, script], stdout=subprocess.PIPE, text=True, check=False).stdout
+
+    return run
+
+
+def recorded(output: str, addresses: dict[str, str]) -> str:
+    """The output without what differs from run to run."""
+    for name, address in addresses.items():
+        output = output.replace(address.removesuffix("/simple"), f"http://{name.lower()}.example.org")
+        output = output.replace(address.split("/")[2], f"{name.lower()}.example.org")
+    return output[-4000:]
+
+
+@pytest.fixture(scope="session")
+def claimed(
+    machine: Host, provoke: Callable[[Provocation], str], addresses: dict[str, str]
+) -> Callable[[Provocation], None]:
+    """Return a function that provokes a trouble, and makes sure that its row claims what was printed, and no other."""
+
+    def check(one: Provocation) -> None:
+        output = provoke(one)
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        record = RECORDS / f"{one.name}-{machine.name}.txt"
+        record.write_text(f"# provoked on {machine.name}\n{recorded(output, addresses)}")
+        assert [row.id for row in diagnosis.claims(output)] == [one.row], output
+        SEEN.add(one.row)
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the share of the rows that were provoked for real."""
+    rows = {row.id for row in troubles.ROWS}
+    never = ", ".join(sorted(rows - SEEN))
+    terminalreporter.write_line(
+        f"Provoked for real: {len(SEEN)} of {len(rows)} rows ({len(SEEN) * 100 // len(rows)} %)."
+    )
+    terminalreporter.write_line(f"From captured output only: {never}.")
