@@ -142,7 +142,7 @@ def build() -> Path:
             shutil.rmtree(partial, ignore_errors=True)
             (partial / "pool").mkdir(parents=True)
             for path, release, debs in trees():
-                server.repository(partial / path, release, debs, partial / "pool")
+                server.repository(partial / path, release, debs, partial / "pool", server.FIRST_DAY)
             shutil.rmtree(partial / "pool")
             for path in (f"{DOCKER}/gpg", "libnvidia-container/gpgkey"):
                 (partial / path).write_text(server.key("current"))
