@@ -10,19 +10,11 @@ from typing import Any
 
 import pytest
 import testinfra
-import yaml
 from testinfra.host import Host as Login
 
-from tests.hosts import Host
+from tests.hosts import Host, scenario_hosts
 from tests.hosts.keys import KEY, ssh_arguments
 from tests.runs import Run, run
-
-
-def scenario_hosts() -> list[Host]:
-    """Return the hosts that molecule made for this scenario."""
-    scenario = os.environ["MOLECULE_SCENARIO_NAME"]
-    instances = yaml.safe_load(Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).read_text())
-    return [Host(item["instance"], f"{scenario}-{item['instance']}", item["address"]) for item in instances]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -39,6 +39,7 @@ def apt(source: str, *commands: str, options: str = "", path: str = "/srv/apt") 
     settings = (
         "-o Dir::Etc::sourcelist=/srv/one.list -o Dir::Etc::sourceparts=/dev/null -o Dir::State::lists=/srv/lists"
     )
+    options = f"-o Acquire::Retries=0 {options}"  # or it would try thrice, and say the same
     lines = [f"apt-get -q {settings} {options} {command}" for command in commands or ("update",)]
     address = source if "[" in source or "://" in source else f"[signed-by=/srv/keys/right.gpg] file:{path}/{source}"
     return "\n".join(
@@ -281,6 +282,7 @@ APT = [
         apt("outdated", options="-o Acquire::Check-Date=true -o Acquire::Check-Valid-Until=true"),
     ),
     Provocation("apt-source-malformed", "apt", apt("[signed-by=/srv/keys/right.gpg] nonsense://\ndebb")),
+    Provocation("apt-source-malformed", "apt-method", apt("[signed-by=/srv/keys/right.gpg] nonsense://stable")),
     Provocation(
         "dpkg-locked", "apt", holding("/var/lib/dpkg/lock-frontend", apt(SOUND, f"update {QUIET}", "install -y demo"))
     ),
@@ -338,7 +340,7 @@ INSTALLED = [
     Provocation(
         "compiled-part-missing",
         "tensorflow",
-        part("parts", "python/_pywrap_tensorflow_internal.so"),
+        part("parts", "python/_pywrap_tfe.so"),
         on=("debian12",),
         installed=True,
     ),

@@ -19,9 +19,6 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
-APT_BINDINGS = (
-    "/usr/lib/python3/dist-packages/apt/__init__.py"  # without them Ansible's apt cannot look ahead in check mode
-)
 CPU_FLAGS = ("avx", "avx2", "avx512f", "fma", "sse4_2")  # those that builds of TensorFlow were made for
 # /etc/os-release speaks of "debian"; Ansible, and so the tables, of "Debian".
 DISTRIBUTIONS = {"debian": "Debian", "ubuntu": "Ubuntu"}
@@ -126,7 +123,6 @@ def gather(
         secure_boot=signed_only,
         secure_boot_key=secure_boot.key() if gpus and signed_only else {"file": None, "enrolled": None},
         become=may_become_root(),
-        apt_bindings=os.path.exists(APT_BINDINGS),
         user=who,
         path=place,
         free_mb=location.free_mb(place["absolute"]),

@@ -281,6 +281,32 @@ def followers(requests: Iterable[str], packages: Mapping[str, Package]) -> List[
     ]
 
 
+def manual() -> Set[str]:
+    """Those packages that somebody has asked for by name."""
+    return set(run(["apt-mark", "showmanual"]).split())
+
+
+def removable(names: Iterable[str], packages: Mapping[str, Package]) -> List[str]:
+    """Those of the packages that can go without taking any other along; a package that could do without one keeps it as well."""
+    there = set(installed(packages))
+    doomed = set(names) & there
+    while doomed:
+        needed = {need for name in there - doomed for need in packages[name].needs}
+        # What stands behind a virtual package, apt alone knows.
+        taken = {step.name for step in simulate(["purge"] + sorted(doomed)) if step.verb != "Inst"} - doomed
+        kept = doomed & needed
+        if taken and not kept:
+            kept = {name for name in doomed if not _goes_within(name, doomed)}
+        if not kept:
+            return sorted(doomed)
+        doomed -= kept
+    return []
+
+
+def _goes_within(name: str, doomed: Set[str]) -> bool:
+    return all(step.name in doomed for step in simulate(["purge", name]) if step.verb != "Inst")
+
+
 def blacklist(names: Iterable[str], role: str) -> str:
     """The settings with which unattended-upgrades leaves packages alone; it takes each for a regular expression."""
     escaped = sorted(re.sub(r"([.+])", r"[\1]", name) for name in names)
@@ -289,8 +315,13 @@ def blacklist(names: Iterable[str], role: str) -> str:
     return "\n".join([head, "Unattended-Upgrade::Package-Blacklist {"] + lines + ["};", ""])
 
 
-def footprint(held: Iterable[str], brought: Iterable[str], files: List[str]) -> Dict[str, Any]:
-    """What the role's receipt is to name: what is held at exactly this version, what came along in any."""
+def footprint(
+    held: Iterable[str], brought: Iterable[str], requested: Iterable[str], files: List[str]
+) -> Dict[str, Any]:
+    """What the role's receipt is to name: what is held at exactly this version, what was not there before it in any.
+
+    requested: those of the latter that it asked for, and apt therefore counts as asked for by somebody.
+    """
     packages = dict.fromkeys(brought, False)
     packages.update(dict.fromkeys(held, True))
-    return {"packages": packages, "held": sorted(held), "files": files}
+    return {"packages": packages, "held": sorted(held), "asked": sorted(requested), "files": files}

@@ -25,7 +25,10 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.files import re
 
 SCHEMA = 1
 DIRECTORY = "/var/lib/tensorwright/receipts"
-KINDS = ("packages", "held", "files", "links", "distributions", "units", "users", "members", "settings", "images")
+KINDS = (
+    *("packages", "held", "asked", "files", "links", "distributions"),
+    *("units", "users", "members", "settings", "images"),
+)
 UNITS = "/etc/systemd/system"
 CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
@@ -82,6 +85,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
     """The footprint that a role declares, with the hashes, targets and versions that the host has now.
 
     packages: names, or name -> whether exactly the version of now is right; held, files, links, units, users: names;
+    asked: those of the packages that the role asked for, the others came along;
     distributions: site-packages directory -> names; members: group -> users; settings: file in the form of daemon.json -> those of
     its settings that are the role's; images: id -> name.
     """
@@ -94,6 +98,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
     footprint: Footprint = {
         "packages": {name: installed[name].version if name in installed else None for name in pinned},
         "held": sorted(asked["held"]),
+        "asked": sorted(asked["asked"]),
         "files": {path: _hash(path) for path in asked["files"]},
         "links": {path: _target(path) for path in asked["links"]},
         "distributions": {},
@@ -232,9 +237,9 @@ def drift(footprint: Footprint, installed: Optional[Mapping[str, dpkg.Package]] 
 
 
 def _is_footprint(value: Any) -> bool:
-    """Whether every kind that is there has its shape: a list for held, a mapping for all others."""
+    """Whether every kind that is there has its shape: a list for names alone, a mapping for all others."""
     return isinstance(value, dict) and all(
-        isinstance(value[kind], list if kind == "held" else dict) for kind in KINDS if kind in value
+        isinstance(value[kind], list if kind in ("held", "asked") else dict) for kind in KINDS if kind in value
     )
 
 
@@ -251,16 +256,32 @@ def read(file: str) -> Optional[Dict[str, Any]]:
     return receipt
 
 
-def write(file: str, role: str, inputs: str, footprint: Footprint, check_mode: bool = False) -> bool:
-    """Write the receipt; tells whether there was anything to write."""
+def write(
+    file: str, role: str, inputs: str, footprint: Footprint, check_mode: bool = False, environment: str = ""
+) -> bool:
+    """Write the receipt; tells whether there was anything to write.
+
+    environment: which environment now relies on what the role has put on the host, beside those of before that still are.
+    """
     receipt = {"schema": SCHEMA, "role": role, "inputs": inputs, "footprint": footprint}
     before = read(file)
+    if environment:
+        receipt["environments"] = sorted({environment}.union(_relying(before) or [])) if before else [environment]
     if before is not None and {key: value for key, value in before.items() if key != "written"} == receipt:
         return False
     if not check_mode:
         receipt["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         replace(file, json.dumps(receipt, indent=2, sort_keys=True) + "\n")
     return True
+
+
+def _relying(receipt: Mapping[str, Any]) -> Optional[List[str]]:
+    """The environments that rely on what a receipt is for, as far as they are still there; None where nobody has written down which."""
+    named = receipt.get("environments")
+    if not isinstance(named, list):
+        return None
+    # What is no path stands for an environment that has none.
+    return [one for one in map(str, named) if not os.path.isabs(one) or not _missing(one)]
 
 
 def remove(file: str, check_mode: bool = False) -> bool:
@@ -290,7 +311,7 @@ def survey(directory: str, path: str) -> List[Dict[str, Any]]:
     for file, receipt in receipts:
         facts = {key: receipt[key] for key in ("role", "inputs", "footprint")}
         try:
-            facts.update(file=file, drift=drift(receipt["footprint"], installed))
+            facts.update(file=file, drift=drift(receipt["footprint"], installed), environments=_relying(receipt))
         except (AttributeError, TypeError):  # a footprint of another shape than record() gives: no receipt of ours
             continue
         found.append(facts)

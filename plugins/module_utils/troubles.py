@@ -509,7 +509,7 @@ ROWS = (
         "setup-py-missing",
         PACKAGES,
         (
-            r"No such file or directory: '[^']*setup\.py'",
+            r"No such file or directory:\s+'[^']*setup\.py'",
             r"[Nn]either 'setup\.py' nor 'pyproject\.toml' found",
             r"neither `pyproject\.toml` nor `setup\.py` are present",
         ),
@@ -540,7 +540,8 @@ ROWS = (
             r"Cannot uninstall .+(?:RECORD|distutils)",
             r"uninstall-no-record-file",
             r"installed by debian",
-            r"Operation not permitted: '[^']*(?:pip-|-packages|/python)",
+            r"Operation not permitted:\s+'[^']*(?:pip-|-packages|/python)",
+            r"Could not install packages due to an \w+Error: \[Errno 1\] Operation not permitted",
         ),
         "pip was told to replace a package that the operating system installed, and cannot or must not",
         "leave the system's Python alone: `tensorflow_method: virtualenv`; by hand, install in a `python3 -m venv`",
@@ -568,7 +569,8 @@ ROWS = (
         TENSORFLOW,
         (
             r"cannot import name '?_?pywrap_tensorflow\b",
-            r"No module named ['\"]?(?:tensorflow\.python\.)?_?pywrap_tensorflow",
+            r"No module named ['\"]?(?:tensorflow\.python\.(?:\w+\.)*)?_?pywrap_tensorflow",
+            r"No module named ['\"]?tensorflow\.(?:\w+\.)*_pywrap_\w+",
         ),
         "TensorFlow's compiled part is not where its Python part is: the installation is damaged, or a source tree is in the way",
         "build a new release with `-e tensorwright_trust_receipts=false`; by hand, `cd` elsewhere, then "
@@ -679,12 +681,13 @@ ROWS = (
         (
             r"lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cupti|nvrtc|nvJitLink)\b[\w.-]*: cannot open shared",
             r"Cannot dlopen some GPU libraries",
+            r"undefined reference to .\w+@libcu\w+\.so",
         ),
         "the CUDA libraries of the version that this build needs are not found",
         "install with `tensorflow_device: gpu`, and `tensorflow_cuda_from: wheels` or `apt`; one version does not serve for another",
         "compatibility.md#cuda-and-drivers",
         behind=("cudnn-missing", "driver-library-missing"),
-        quote=r"lib(?:cu|nv)\w+\.so[.\d]*(?=: cannot open)",
+        quote=r"lib(?:cu|nv)\w+\.so[.\d]*(?=: cannot open|')",
     ),
     Row(
         "cudnn-missing",
@@ -700,7 +703,8 @@ ROWS = (
         GPU,
         (r"lib(?:cuda|nvidia-ml)\.so[.\d]*: cannot open shared",),
         "the NVIDIA driver's library is missing: no driver is installed here, or the container was started without the GPU",
-        "run `playbooks/nvidia.yml`; for a container, `docker run --gpus all` with NVIDIA's container toolkit",
+        "run `playbooks/nvidia.yml`; in a container, start it with `tensorflow-docker`, or `docker run --gpus all` after `playbooks/docker.yml` "
+        "has given Docker the GPUs",
         CUDA_GUIDE,
     ),
     Row(
@@ -940,12 +944,17 @@ ROWS = (
     Row(
         "apt-source-malformed",
         APT,
-        (r"Malformed (?:entry|line|stanza)", r"The list of sources could not be read", r"is not known on line \d+ in"),
+        (
+            r"Malformed (?:entry|line|stanza)",
+            r"The list of sources could not be read",
+            r"is not known on line \d+ in",
+            r"The method driver \S+ could not be found",
+        ),
         "a file of apt's sources has a line that apt cannot read",
-        "mend or remove the file that is named in the output, below `/etc/apt`",
+        "mend or remove that file below `/etc/apt`; `grep -rn deb /etc/apt/sources.list*` shows all lines",
         SOURCES,
         behind=("apt-signed-by-conflict",),
-        quote=r"/etc/apt/\S+\w",
+        quote=r"/etc/apt/\S+\w|method driver \S+",
     ),
     Row(
         "dpkg-locked",
@@ -1054,7 +1063,8 @@ ROWS = (
             r"could not select device driver",
         ),
         "Docker does not know NVIDIA's runtime, so its containers get no GPU",
-        "install NVIDIA's container toolkit, then `nvidia-ctk runtime configure --runtime=docker` and `systemctl restart docker`",
+        "run `site.yml` with `tensorflow_method: docker` and `tensorflow_device: gpu`: the role nvidia_docker installs NVIDIA's container "
+        "toolkit; by hand, `nvidia-ctk runtime configure --runtime=docker` and `systemctl restart docker`",
         CONTAINER_TOOLKIT,
     ),
     Row(
@@ -1062,7 +1072,8 @@ ROWS = (
         DOCKER,
         (r"permission denied while trying to connect to the [Dd]ocker",),
         "this user may not speak with the Docker daemon",
-        "`usermod -aG docker USER`, and log in anew; who is in that group can become root",
+        "name the user in `docker_users`, run `site.yml` and log in anew, but who is in that group can become root; in `docker_rootless_users`, "
+        "the user gets an engine without root; by hand, `usermod -aG docker USER`",
         "https://docs.docker.com/engine/install/linux-postinstall/",
     ),
     Row(
@@ -1074,7 +1085,7 @@ ROWS = (
             r"error during connect: .*docker",
         ),
         "the Docker daemon does not run",
-        "`systemctl start docker`; `journalctl -u docker` says why it ended",
+        "`systemctl start docker`; `journalctl -u docker` says why it ended; `site.yml` with `tensorflow_method: docker` installs and starts one",
         "https://docs.docker.com/engine/daemon/troubleshoot/",
         behind=("docker-socket-denied",),
     ),
@@ -1088,7 +1099,8 @@ ROWS = (
             r"repository does not exist or may require",
         ),
         "the registry has no such image or tag, or shows it only after a login",
-        "check the name and the tag; `docker login` for a registry that asks for it",
+        "let the plan choose (clear `tensorflow_docker_image`), or check its name and tag, and what `tensorflow_docker_registry` has; `docker login` "
+        "for a registry that asks for it",
         "https://hub.docker.com/r/tensorflow/tensorflow/tags",
     ),
     Row(
@@ -1096,7 +1108,7 @@ ROWS = (
         DOCKER,
         (r"toomanyrequests", r"reached your (?:unauthenticated )?pull rate limit"),
         "the registry counts this site's downloads, and the limit is reached",
-        "`docker login`, or a mirror of the site's own in `/etc/docker/daemon.json` (registry-mirrors)",
+        "name a mirror of the site's own in `docker_registry_mirrors`, or its registry in `tensorflow_docker_registry`; or `docker login`",
         "https://docs.docker.com/docker-hub/usage/",
     ),
     # --- conda ----------------------------------------------------------------------------------------------------------
@@ -1106,6 +1118,7 @@ ROWS = (
         (
             r"The environment is inconsistent, please check the package plan",
             r"Files managed by conda were found to have been deleted/overwritten",
+            r"Cannot remove entries from nonexistent file \S*conda",
             r"(?s)conda\w*/(?:envs/[^/\s]+/)?lib/python.*undefined symbol",
         ),
         "in one conda environment, pip has replaced what conda installed, or the other way round",

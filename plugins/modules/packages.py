@@ -52,6 +52,10 @@ options:
     description: Whether packages of the role's receipt that are no longer needed are removed, as for a driver.
     type: bool
     default: false
+  wholly:
+    description: Whether with O(state=absent) all goes that the role has brought and nothing else needs, what is not held as well.
+    type: bool
+    default: false
   cache_valid_time:
     description: Seconds for which apt's package lists count as fresh.
     type: int
@@ -122,6 +126,7 @@ class Work:
                 (ours if receipt["role"] == role else others)[receipt["role"]] = receipt["footprint"]
         self.held_before = {name for one in ours.values() for name in one.get("held") or []}
         self.had_before = {name for one in ours.values() for name in one.get("packages") or {}} | self.held_before
+        self.asked_before = {name for one in ours.values() for name in one.get("asked") or []}
         self.of_others = {name for one in others.values() for name in one.get("packages") or {}}
 
     def do(self) -> Dict[str, Any]:
@@ -154,8 +159,12 @@ class Work:
         kept = {name for name in self.had_before - self.held_before if name in after}
         older = set() if asked["replace"] else {name for name in self.held_before if name in after}
         self._hold(held | older)
+        brought = came | kept
+        requested = {package_set.split(request)[0] for request in asked["plain"]} | self.asked_before
+        if not (held | older) and not os.path.lexists(self.file):
+            return package_set.footprint((), brought, requested & brought, [])
         self._blacklist(held | older)
-        return package_set.footprint(held | older, came | kept, [self.file])
+        return package_set.footprint(held | older, brought, requested & brought, [self.file])
 
     def _apart(self, name: str, leader: str, there: Dict[str, str]) -> bool:
         wanted = leader if package_set.is_version(leader) else there.get(leader, "")
@@ -252,11 +261,24 @@ class Work:
             if not self.rehearse:
                 package_set.run(["apt-get"] + package_set.CALM + purge + held)
                 self._remove_unneeded()
+        if self.asked["wholly"]:
+            self._remove_brought()
         if os.path.lexists(self.file):
             self.changed = True
             if not self.rehearse:
                 os.unlink(self.file)
         return {}
+
+    def _remove_brought(self) -> None:
+        """Remove what was not there before the role, but for what something else needs or somebody else has asked for since."""
+        brought = self.had_before - self.held_before - self.of_others
+        came_along = brought - self.asked_before
+        names = package_set.removable(brought - (came_along & package_set.manual()), self.packages)
+        if names:
+            self.changed = True
+            self.changes += ["remove {0}".format(name) for name in names]
+            if not self.rehearse:
+                package_set.run(["apt-get"] + package_set.CALM + ["purge"] + names)
 
     def _remove_unneeded(self) -> None:
         """Of what came along, remove what apt itself would call no longer needed."""
@@ -286,6 +308,7 @@ def main() -> None:
             "same_version": {"type": "dict", "default": {}},
             "replaces": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
+            "wholly": {"type": "bool", "default": False},
             "cache_valid_time": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,

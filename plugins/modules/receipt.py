@@ -28,6 +28,12 @@ options:
   file:
     description: The receipt, by default the role's own below C(/var/lib/tensorwright/receipts).
     type: path
+  environment:
+    description:
+      - The environment that relies on what the role put there, as its path. It is added to those that do so already.
+      - A role that serves several environments of a host names them, so that its work stays until the last of them is removed.
+    type: str
+    default: ""
   footprint:
     description: What the role put on the host.
     type: dict
@@ -39,6 +45,11 @@ options:
         default: []
       held:
         description: Packages that are held.
+        type: list
+        elements: str
+        default: []
+      asked:
+        description: Those of the packages that the role asked for; the others came along.
         type: list
         elements: str
         default: []
@@ -116,6 +127,7 @@ footprint:
   sample:
     packages: {cuda-libraries-12-5: 12.5.1-1, pciutils: null}
     held: [cuda-libraries-12-5]
+    asked: [pciutils]
     files: {/etc/profile.d/cuda.sh: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}
     links: {/usr/local/cuda: /etc/alternatives/cuda}
     distributions: {}
@@ -135,6 +147,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import receipts
 FOOTPRINT: Dict[str, Any] = {
     "packages": {"type": "raw", "default": []},
     "held": {"type": "list", "elements": "str", "default": []},
+    "asked": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "list", "elements": "path", "default": []},
     "links": {"type": "list", "elements": "path", "default": []},
     "distributions": {"type": "dict", "default": {}},
@@ -160,6 +173,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "inputs": {"type": "str"},
             "file": {"type": "path"},
+            "environment": {"type": "str", "default": ""},
             "footprint": {"type": "dict", "default": {}, "options": FOOTPRINT},
         },
         required_if=[("state", "present", ["inputs"])],
@@ -173,7 +187,9 @@ def main() -> None:
         else:
             answer["footprint"] = receipts.record(asked["footprint"])
             answer["changed"] = receipts.write(
-                answer["file"], asked["role"], asked["inputs"], answer["footprint"], module.check_mode
+                *(answer["file"], asked["role"], asked["inputs"], answer["footprint"]),
+                check_mode=module.check_mode,
+                environment=asked["environment"],
             )
     except ValueError as error:
         fail(module, answer, str(error))

@@ -83,7 +83,6 @@ ansible_facts:
         secure_boot_key: {file: null, enrolled: null}
         free_mb: 50000
         become: true
-        apt_bindings: true
         user: {name: alice, uid: 1000, home: /home/alice}
         path:
           given: ~/tensorflow

@@ -33,6 +33,8 @@ PLAN_KEYS = {
 NO_INPUTS = frozenset(
     f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
 )
+# What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
+SHARED_ROLES = ("python", "ca_certificates")
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
 AGAIN = "_refresh"  # such a variable of a role asks for one more run of it, and decides nothing else
 
@@ -128,6 +130,34 @@ def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     return file == os.path.join(store, "receipts", f"{name}.json")
 
 
+def environment(plan: Mapping[str, Any]) -> str:
+    """By what name an environment relies on what roles have put on its host: its path; images have none."""
+    return "docker" if plan.get("method") == "docker" else str(plan["path"]["absolute"])
+
+
+def _knows(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
+    """Whether a role that serves several environments has written down that it serves this one."""
+    shared = receipt["role"] in SHARED_ROLES and "/.tensorwright/" not in str(receipt["file"])
+    return not shared or environment(plan) in (receipt.get("environments") or [])
+
+
+def unneeded(host: Mapping[str, Any], path: str) -> list[str]:
+    """Those of the shared roles whose work no other environment than the one at this path relies on, in the order of their removal."""
+    on_host = [one for one in host.get("receipts") or [] if "/.tensorwright/" not in str(one["file"])]
+    receipts = {str(one["role"]): one for one in on_host}
+    # Nobody has written down who relies on what an older version has installed, so that stays.
+    going = [
+        role
+        for role in SHARED_ROLES
+        if role in receipts and receipts[role].get("environments") is not None
+        if not set(receipts[role]["environments"]) - {path}
+    ]
+    # Engines and drivers have their packages by the site's proxies, and get their updates by them.
+    if set(receipts) - set(SHARED_ROLES) or "python" in set(receipts) - set(going):
+        going = [role for role in going if role != "ca_certificates"]
+    return going
+
+
 def due(
     plan: Mapping[str, Any],
     host: Mapping[str, Any],
@@ -139,7 +169,7 @@ def due(
     current = {
         str(receipt["role"]): str(receipt["inputs"])
         for receipt in host.get("receipts") or []
-        if not receipt["drift"] and _concerns(receipt, plan)
+        if not receipt["drift"] and _concerns(receipt, plan) and _knows(receipt, plan)
     }
     if (plan.get("tensorflow") or {}).get("moves"):
         current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell

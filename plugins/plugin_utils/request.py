@@ -81,7 +81,10 @@ _ROLE_NAMES = (
     "docker_nvidia_docker",
     "docker_services",
 )
-_DERIVED_NAMES = ("host", "plan", "due", "request", "resolved", "result", "report_state", "pip_result", "docker_result")
+_DERIVED_NAMES = (
+    *("host", "plan", "due", "unneeded", "request", "resolved", "result"),
+    *("report_state", "pip_result", "docker_result"),
+)
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
 

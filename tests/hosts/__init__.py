@@ -3,8 +3,10 @@
 `python -m tests.hosts up NAME…` starts some, `down` ends them; molecule's shared create and destroy do the same for a scenario.
 """
 
+from tests.hosts import state
 from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, pristine, reconnect, up
 from tests.hosts.keys import ssh_arguments
+from tests.hosts.scenario import scenario_hosts
 
 __all__ = [
     "Host",
@@ -15,6 +17,8 @@ __all__ = [
     "inside",
     "pristine",
     "reconnect",
+    "scenario_hosts",
     "ssh_arguments",
+    "state",
     "up",
 ]

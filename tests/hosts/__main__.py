@@ -7,7 +7,7 @@ from typing import cast
 
 import yaml
 
-from tests.hosts import images
+from tests.hosts import images, state
 from tests.hosts.containers import Platform, down, up
 
 
@@ -44,7 +44,11 @@ def molecule_up() -> None:
     scenario = os.environ["MOLECULE_SCENARIO_NAME"]
     configuration = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())
     down(scenario)
-    hosts = up(scenario, cast("list[Platform]", configuration["platforms"]))
+    platforms = cast("list[Platform]", configuration["platforms"])
+    hosts = up(scenario, platforms)
+    for host, platform in zip(hosts, platforms, strict=True):
+        if platform.get("recorded"):
+            state.record(host)
     Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).write_text(yaml.safe_dump([host.connection() for host in hosts]))
 
 

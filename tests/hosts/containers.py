@@ -44,6 +44,7 @@ class Platform(TypedDict, total=False):
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
     nvswitches: int
+    recorded: bool  # its state is kept, for a comparison after an uninstallation
     driver: str  # a stand-in of a driver of this version is installed and loaded
 
 
@@ -211,6 +212,12 @@ def inside(host: Host, script: str, stdin: str = "") -> str:
     """Run a shell script inside the host as its root, not over SSH, and return what it printed."""
     command = ["podman", "exec", "--interactive", host.container, "sh", "-c", script]
     return subprocess.run(command, input=stdin, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def inside_program(host: Host, program: str, *arguments: str) -> str:
+    """Run a Python program inside the host as its root, not over SSH, and return what it printed."""
+    command = ["podman", "exec", "--interactive", host.container, "python3", "-B", "-", *arguments]
+    return subprocess.run(command, input=program, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def pristine(host: Host, script: str) -> str:

@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+from collections import ChainMap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -10,7 +12,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosi
 
 from tests.doubles.package_index import BREAK, HANG, WRONG_HASH, PackageIndex
 from tests.doubles.wheels import Wheel
-from tests.hosts import Host
+from tests.hosts import Host, scenario_hosts
 from tests.hosts.containers import gateway, podman
 from tests.provocations import Provocation
 from tests.runs import ROOT
@@ -48,12 +50,12 @@ def wheels() -> list[Wheel]:
 
 
 @pytest.fixture(scope="session")
-def addresses(machine: Host) -> Iterator[dict[str, str]]:
-    """The indexes' addresses as a host sees them, by the names that the scripts use."""
+def addresses() -> Iterator[dict[str, str]]:
+    """The indexes' addresses as the hosts see them, by the names that the scripts use."""
     with ExitStack() as stack:
         found, offered = {}, wheels()
         for name in ("GOOD", *FAILURES):
-            index = stack.enter_context(PackageIndex(host=gateway(machine)))
+            index = stack.enter_context(PackageIndex(host=gateway(scenario_hosts()[0])))
             index.add(*offered)
             if name in FAILURES:
                 index.fail(FAILURES[name][0], on=FAILURES[name][1])
@@ -61,31 +63,43 @@ def addresses(machine: Host) -> Iterator[dict[str, str]]:
         yield found
 
 
-@pytest.fixture(scope="session")
-def prepared(machine: Host) -> Host:
-    """A host with all that the scripts need."""
-    if subprocess.run(["podman", "exec", machine.container, "test", "-e", "/srv/bare"], check=False).returncode != 0:
-        podman("cp", str(ROOT / "tests" / "doubles" / "troubled_host.py"), f"{machine.container}:/srv/")
-        podman("cp", str(ROOT / ".venv" / "dev" / "bin" / "uv"), f"{machine.container}:/srv/uv")
-        podman("exec", machine.container, "python3", "/srv/troubled_host.py", *PREPARE[machine.name])
-    return machine
+def prepare(host: Host) -> None:
+    """Give a host all that the scripts need."""
+    podman("cp", str(ROOT / "tests" / "doubles" / "troubled_host.py"), f"{host.container}:/srv/")
+    podman("cp", str(ROOT / ".venv" / "dev" / "bin" / "uv"), f"{host.container}:/srv/uv")
+    podman("exec", host.container, "python3", "/srv/troubled_host.py", *PREPARE[host.name])
+
+
+def run(host: Host, one: Provocation, addresses: dict[str, str]) -> str:
+    """Run a provocation's script, and return what was printed."""
+    home = "/root" if one.user == "root" else f"/home/{one.user}"
+    # Without TLS: pip would ignore the indexes.
+    variables = {**addresses, "LC_ALL": "C.UTF-8", "HOME": home, "PIP_TRUSTED_HOST": gateway(host)}
+    settings = [f"--env={name}={value}" for name, value in variables.items()]
+    command = ["podman", "exec", *settings, "--user", one.user, "--workdir", "/", host.container, "sh", "-c"]
+    script = f"exec 2>&1\n{one.script}"
+    return subprocess.run([*command, script], stdout=subprocess.PIPE, text=True, check=False).stdout
 
 
 @pytest.fixture(scope="session")
-def provoke(prepared: Host, addresses: dict[str, str]) -> Callable[[Provocation], str]:
-    """Return a function that runs a provocation's script, and returns what was printed."""
+def outputs(request: pytest.FixtureRequest, addresses: dict[str, str]) -> dict[tuple[str, str], str]:
+    """What was printed, by host and provocation, of those that need no TensorFlow. Each host runs its own ones, all at the same time."""
+    chosen = [item.callspec.params for item in request.session.items if "outputs" in getattr(item, "fixturenames", ())]
 
-    def run(one: Provocation) -> str:
-        home = "/root" if one.user == "root" else f"/home/{one.user}"
-        # Without TLS: pip would ignore the indexes.
-        trusted = gateway(prepared)
-        variables = {**addresses, "LC_ALL": "C.UTF-8", "HOME": home, "PIP_TRUSTED_HOST": trusted}
-        settings = [f"--env={name}={value}" for name, value in variables.items()]
-        command = ["podman", "exec", *settings, "--user", one.user, "--workdir", "/", prepared.container, "sh", "-c"]
-        script = f"exec 2>&1\n{one.script}"
-        return subprocess.run([*command, script], stdout=subprocess.PIPE, text=True, check=False).stdout
+    def of_host(host: Host) -> dict[tuple[str, str], str]:
+        mine = [params["one"] for params in chosen if params["machine"] == host.name]
+        if mine:
+            prepare(host)
+        return {(host.name, one.name): run(host, one, addresses) for one in mine}
 
-    return run
+    with ThreadPoolExecutor() as hosts:
+        return dict(ChainMap(*hosts.map(of_host, scenario_hosts())))
+
+
+@pytest.fixture(scope="session")
+def provoke(machine: Host, addresses: dict[str, str]) -> Callable[[Provocation], str]:
+    """Return a function that runs a provocation's script on the test's host, and returns what was printed."""
+    return lambda one: run(machine, one, addresses)
 
 
 def recorded(output: str, addresses: dict[str, str]) -> str:
@@ -97,13 +111,10 @@ def recorded(output: str, addresses: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def claimed(
-    machine: Host, provoke: Callable[[Provocation], str], addresses: dict[str, str]
-) -> Callable[[Provocation], None]:
-    """Return a function that provokes a trouble, and makes sure that its row claims what was printed, and no other."""
+def claimed(machine: Host, addresses: dict[str, str]) -> Callable[[Provocation, str], None]:
+    """Return a function that makes sure that a provocation's row claims what was printed, and no other."""
 
-    def check(one: Provocation) -> None:
-        output = provoke(one)
+    def check(one: Provocation, output: str) -> None:
         RECORDS.mkdir(parents=True, exist_ok=True)
         record = RECORDS / f"{one.name}-{machine.name}.txt"
         record.write_text(f"# provoked on {machine.name}\n{recorded(output, addresses)}")

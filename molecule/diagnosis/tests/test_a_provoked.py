@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.hosts import Host
 from tests.provocations import BOTH, PROVOCATIONS, Provocation
 
 CASES = [(host, one) for host in BOTH for one in PROVOCATIONS if host in one.on and not one.installed]
@@ -15,5 +16,10 @@ CASES = [(host, one) for host in BOTH for one in PROVOCATIONS if host in one.on 
 @pytest.mark.parametrize(
     ("machine", "one"), CASES, ids=[f"{host}-{one.name}" for host, one in CASES], indirect=["machine"], scope="session"
 )
-def test_a_trouble_has_its_cause(one: Provocation, claimed: Callable[[Provocation], None]) -> None:
-    claimed(one)
+def test_a_trouble_has_its_cause(
+    machine: Host,
+    one: Provocation,
+    outputs: dict[tuple[str, str], str],
+    claimed: Callable[[Provocation, str], None],
+) -> None:
+    claimed(one, outputs[machine.name, one.name])

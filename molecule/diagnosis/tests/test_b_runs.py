@@ -30,7 +30,7 @@ def blocks(output: str) -> list[str]:
 def test_a_step_of_apt_that_fails_alike_on_several_hosts_is_told_once(inventory: Path) -> None:
     hosts = [Host(name, f"diagnosis-{name}", "") for name in BOTH]
     for host in hosts:
-        inside(host, "echo 'deb nonsense:// stable main' >/etc/apt/sources.list.d/nonsense.list")
+        inside(host, "echo 'debb http://nowhere.invalid stable main' >/etc/apt/sources.list.d/nonsense.list")
     failed = run("site.yml", inventory)
     for host in hosts:
         inside(host, "rm /etc/apt/sources.list.d/nonsense.list")
@@ -70,8 +70,10 @@ def test_a_sound_host_has_no_findings(play: Callable[..., Run], machine: Host) -
 
 @ON_12
 @pytest.mark.parametrize("one", INSTALLED, ids=lambda one: one.name)
-def test_a_damaged_tensorflow_has_its_cause(one: Provocation, claimed: Callable[[Provocation], None]) -> None:
-    claimed(one)
+def test_a_damaged_tensorflow_has_its_cause(
+    one: Provocation, provoke: Callable[[Provocation], str], claimed: Callable[[Provocation, str], None]
+) -> None:
+    claimed(one, provoke(one))
 
 
 @ON_12

@@ -87,7 +87,7 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
-        "driver", "cuda", "secure_boot", "secure_boot_key", "apt_bindings", "free_mb", "become", "user", "path", "environment",
+        "driver", "cuda", "secure_boot", "secure_boot_key", "free_mb", "become", "user", "path", "environment",
         "receipts", "docker",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []

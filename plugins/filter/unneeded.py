@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which roles' work on a host goes with an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+
+DOCUMENTATION = r"""
+name: unneeded
+short_description: Which roles' work on a host goes with an environment
+version_added: 0.2.0
+description:
+  - Of the roles that serve several environments of a host, those that serve no other one than the given one.
+  - A role whose receipt does not tell whom it serves is not among them.
+positional: path
+options:
+  _input:
+    description: The host facts, from M(tensorwright.fleet.tensorflow_host).
+    type: dict
+    required: true
+  path:
+    description: The path of the environment that is removed.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what goes with the environment
+  ansible.builtin.debug:
+    msg: "{{ tensorflow_host | tensorwright.fleet.unneeded('/opt/tensorflow') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Names of roles, in the order of their removal.
+  type: list
+  elements: str
+"""
+
+
+class FilterModule:
+    """The filter by its name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """What this plugin offers."""
+        return {"unneeded": receipts.unneeded}
