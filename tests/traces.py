@@ -2,7 +2,7 @@
 
 import os
 
-from tests.hosts import Host, differences, inside, pristine
+from tests.hosts import Host, differences, inside
 
 # Where nothing but the system itself and its packages write in a run's course, whoever asked for it.
 ROOTS = ("/etc/", "/home/", "/opt/", "/root/", "/srv/", "/usr/", "/var/lib/tensorwright")
@@ -26,7 +26,6 @@ NOISE = (
     "/home/admin/.sudo_as_admin_successful",
     "/root/.ansible",
 )
-CONNECTION = "python3-apt"  # Ansible's own apt module installs it where it is missing
 
 
 def traces(host: Host) -> set[str]:
@@ -45,9 +44,3 @@ def traces(host: Host) -> set[str]:
         and path.removeprefix("/usr") not in packaged  # /lib is a link to /usr/lib, and packages use either name
     }
     return found - {os.path.dirname(path) for path in found}
-
-
-def packages_asked_for(host: Host) -> set[str]:
-    """Return the packages that were asked for since the image was made, without those that came as their dependencies."""
-    command = "apt-mark showmanual"
-    return set(inside(host, command).split()) - set(pristine(host, command).split()) - {CONNECTION}

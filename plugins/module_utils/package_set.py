@@ -287,24 +287,21 @@ def manual() -> Set[str]:
 
 
 def removable(names: Iterable[str], packages: Mapping[str, Package]) -> List[str]:
-    """Those of the packages that can go without taking any other along; a package that could do without one keeps it as well."""
-    there = set(installed(packages))
-    doomed = set(names) & there
+    """Those of the packages that can go, all at once, without apt having to remove or install any other for it."""
+    doomed = set(names) & set(installed(packages))
     while doomed:
-        needed = {need for name in there - doomed for need in packages[name].needs}
+        others = _moved_with(doomed)
+        if not others:
+            break
+        needed = {need for name in others if name in packages for need in packages[name].needs} & doomed
         # What stands behind a virtual package, apt alone knows.
-        taken = {step.name for step in simulate(["purge"] + sorted(doomed)) if step.verb != "Inst"} - doomed
-        kept = doomed & needed
-        if taken and not kept:
-            kept = {name for name in doomed if not _goes_within(name, doomed)}
-        if not kept:
-            return sorted(doomed)
-        doomed -= kept
-    return []
+        doomed -= needed or {name for name in doomed if _moved_with({name}) - doomed} or doomed
+    return sorted(doomed)
 
 
-def _goes_within(name: str, doomed: Set[str]) -> bool:
-    return all(step.name in doomed for step in simulate(["purge", name]) if step.verb != "Inst")
+def _moved_with(doomed: Set[str]) -> Set[str]:
+    """The other packages that apt would remove or install if these were purged."""
+    return {step.name for step in simulate(["purge"] + sorted(doomed))} - doomed
 
 
 def blacklist(names: Iterable[str], role: str) -> str:

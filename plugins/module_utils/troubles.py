@@ -703,8 +703,8 @@ ROWS = (
         GPU,
         (r"lib(?:cuda|nvidia-ml)\.so[.\d]*: cannot open shared",),
         "the NVIDIA driver's library is missing: no driver is installed here, or the container was started without the GPU",
-        "run `playbooks/nvidia.yml`; in a container, start it with `tensorflow-docker`, or `docker run --gpus all` after `playbooks/docker.yml` "
-        "has given Docker the GPUs",
+        "run `playbooks/nvidia.yml`; in a container, start it with `tensorflow-docker`, or `docker run --gpus all` after "
+        "`playbooks/docker.yml` has given Docker the GPUs",
         CUDA_GUIDE,
     ),
     Row(
@@ -1063,8 +1063,8 @@ ROWS = (
             r"could not select device driver",
         ),
         "Docker does not know NVIDIA's runtime, so its containers get no GPU",
-        "run `site.yml` with `tensorflow_method: docker` and `tensorflow_device: gpu`: the role nvidia_docker installs NVIDIA's container "
-        "toolkit; by hand, `nvidia-ctk runtime configure --runtime=docker` and `systemctl restart docker`",
+        "run `site.yml` with `tensorflow_method: docker` and `tensorflow_device: gpu`: the role nvidia_docker installs NVIDIA's "
+        "container toolkit; by hand, `nvidia-ctk runtime configure --runtime=docker` and `systemctl restart docker`",
         CONTAINER_TOOLKIT,
     ),
     Row(
@@ -1072,8 +1072,8 @@ ROWS = (
         DOCKER,
         (r"permission denied while trying to connect to the [Dd]ocker",),
         "this user may not speak with the Docker daemon",
-        "name the user in `docker_users`, run `site.yml` and log in anew, but who is in that group can become root; in `docker_rootless_users`, "
-        "the user gets an engine without root; by hand, `usermod -aG docker USER`",
+        "name the user in `docker_users`, run `site.yml` and log in anew, but who is in that group can become root; in "
+        "`docker_rootless_users`, the user gets an engine without root; by hand, `usermod -aG docker USER`",
         "https://docs.docker.com/engine/install/linux-postinstall/",
     ),
     Row(
@@ -1085,7 +1085,8 @@ ROWS = (
             r"error during connect: .*docker",
         ),
         "the Docker daemon does not run",
-        "`systemctl start docker`; `journalctl -u docker` says why it ended; `site.yml` with `tensorflow_method: docker` installs and starts one",
+        "`systemctl start docker`; `journalctl -u docker` says why it ended; `site.yml` with `tensorflow_method: docker` installs "
+        "and starts one",
         "https://docs.docker.com/engine/daemon/troubleshoot/",
         behind=("docker-socket-denied",),
     ),
@@ -1099,8 +1100,8 @@ ROWS = (
             r"repository does not exist or may require",
         ),
         "the registry has no such image or tag, or shows it only after a login",
-        "let the plan choose (clear `tensorflow_docker_image`), or check its name and tag, and what `tensorflow_docker_registry` has; `docker login` "
-        "for a registry that asks for it",
+        "let the plan choose (clear `tensorflow_docker_image`), or check its name and tag, and what `tensorflow_docker_registry` "
+        "has; `docker login` for a registry that asks for it",
         "https://hub.docker.com/r/tensorflow/tensorflow/tags",
     ),
     Row(
@@ -1108,7 +1109,8 @@ ROWS = (
         DOCKER,
         (r"toomanyrequests", r"reached your (?:unauthenticated )?pull rate limit"),
         "the registry counts this site's downloads, and the limit is reached",
-        "name a mirror of the site's own in `docker_registry_mirrors`, or its registry in `tensorflow_docker_registry`; or `docker login`",
+        "name a mirror of the site's own in `docker_registry_mirrors`, or its registry in `tensorflow_docker_registry`; or `docker "
+        "login`",
         "https://docs.docker.com/docker-hub/usage/",
     ),
     # --- conda ----------------------------------------------------------------------------------------------------------

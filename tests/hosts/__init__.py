@@ -4,7 +4,7 @@
 """
 
 from tests.hosts import state
-from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, pristine, reconnect, up
+from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, reconnect, up
 from tests.hosts.keys import ssh_arguments
 from tests.hosts.scenario import scenario_hosts
 
@@ -15,7 +15,6 @@ __all__ = [
     "differences",
     "down",
     "inside",
-    "pristine",
     "reconnect",
     "scenario_hosts",
     "ssh_arguments",

@@ -220,12 +220,6 @@ def inside_program(host: Host, program: str, *arguments: str) -> str:
     return subprocess.run(command, input=program, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def pristine(host: Host, script: str) -> str:
-    """Run a shell script in a new container of the host's image, and return what it printed."""
-    image = podman("inspect", "--format", "{{.ImageName}}", host.container)
-    return podman(*START, "--rm", "--network", "none", "--entrypoint", "sh", image, "-c", script)
-
-
 def in_network_of(host: Host, *command: str) -> None:
     """Run a command of this machine in the host's network namespace."""
     pid = podman("inspect", "--format", "{{.State.Pid}}", host.container)

@@ -6,6 +6,7 @@ from collections import ChainMap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
@@ -83,11 +84,14 @@ def run(host: Host, one: Provocation, addresses: dict[str, str]) -> str:
 
 @pytest.fixture(scope="session")
 def outputs(request: pytest.FixtureRequest, addresses: dict[str, str]) -> dict[tuple[str, str], str]:
-    """What was printed, by host and provocation, of those that need no TensorFlow. Each host runs its own ones, all at the same time."""
-    chosen = [item.callspec.params for item in request.session.items if "outputs" in getattr(item, "fixturenames", ())]
+    """What was printed, by host and provocation, of those that need no TensorFlow. Hosts do so at the same time."""
+    users = [
+        item for item in request.session.items if isinstance(item, pytest.Function) and "outputs" in item.fixturenames
+    ]
+    chosen: list[dict[str, Any]] = [item.callspec.params for item in users]
 
     def of_host(host: Host) -> dict[tuple[str, str], str]:
-        mine = [params["one"] for params in chosen if params["machine"] == host.name]
+        mine: list[Provocation] = [params["one"] for params in chosen if params["machine"] == host.name]
         if mine:
             prepare(host)
         return {(host.name, one.name): run(host, one, addresses) for one in mine}

@@ -139,14 +139,23 @@ def test_what_is_recorded_as_provoked_is_provoked() -> None:
 # The guides' table of common problems, https://www.tensorflow.org/install/errors, but for those of Windows and macOS alone; and what of
 # it is no failure.
 GUIDES = [
-    ("ImportError: libcudart.so.8.0: cannot open shared object file:\n  No such file or directory", "cuda-library-missing"),
+    (
+        "ImportError: libcudart.so.8.0: cannot open shared object file:\n  No such file or directory",
+        "cuda-library-missing",
+    ),
     ("ImportError: libcudnn.5: cannot open shared object file:\n  No such file or directory", "cudnn-missing"),
     ("A\n  protocol message was rejected because it was too big (more than 67108864 bytes).", "protobuf-too-big"),
     ("you should\n  not try to import tensorflow from its source directory; please exit the", "source-tree"),
     ("IOError: [Errno 2] No such file or directory:\n  '/tmp/pip-o6Tpui-build/setup.py'", "setup-py-missing"),
-    ("from google.protobuf import descriptor as _descriptor\n  ImportError: cannot import name 'descriptor'", "descriptor-missing"),
+    (
+        "from google.protobuf import descriptor as _descriptor\n  ImportError: cannot import name 'descriptor'",
+        "descriptor-missing",
+    ),
     ("SSLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify\n  failed", "certificate-untrusted"),
-    ("[Errno 1] Operation not permitted:\n  '/tmp/pip-a1DXRT-uninstall/.../lib/python/_markerlib'", "package-of-the-system"),
+    (
+        "[Errno 1] Operation not permitted:\n  '/tmp/pip-a1DXRT-uninstall/.../lib/python/_markerlib'",
+        "package-of-the-system",
+    ),
     ("ERROR: Could not install packages due to an OSError: [Errno 1] Operation not permitted", "package-of-the-system"),
     ("ImportError: No module named copyreg", "six-old"),
     ("TypeError: __init__() got an unexpected keyword argument 'syntax'", "protobuf-old"),
@@ -155,7 +164,10 @@ GUIDES = [
     ("ModuleNotFoundError: No module named 'tensorflow.python._pywrap_tensorflow_internal'", "compiled-part-missing"),
     ("Could not find a version that satisfies the requirement tensorflow (from versions: )", "no-wheel"),
     ("undefined reference to `cublasGemmEx@libcublas.so.9.0'", "cuda-library-missing"),
-    ("The TensorFlow library wasn't compiled to use SSE4.1 instructions, but these are available on\n  your machine", None),
+    (
+        "The TensorFlow library wasn't compiled to use SSE4.1 instructions, but these are available on\n  your machine",
+        None,
+    ),
 ]
 
 

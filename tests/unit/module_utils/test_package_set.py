@@ -140,6 +140,40 @@ def test_a_companion_gets_a_given_version(monkeypatch: pytest.MonkeyPatch) -> No
         package_set.companions({"nvidia-fabricmanager-580": "580.1"}, [], {})
 
 
+def package(name: str, *needs: str) -> package_set.Package:
+    return package_set.Package(name, "1", "install", "installed", needs, False, ())
+
+
+@pytest.mark.parametrize(
+    ("with_them", "going"),
+    [
+        ({}, ["perl", "python", "venv"]),  # a package that could do with python or another does with another
+        ({"python": {"theirs"}}, ["perl", "venv"]),  # theirs needs it, and what python needs goes nevertheless
+        ({"perl": {"behind"}}, ["python", "venv"]),  # by a virtual package, which dpkg's own notes do not tell
+        ({"python": {"theirs"}, "venv": {"theirs"}, "perl": {"behind"}}, []),
+    ],
+)
+def test_what_was_brought_goes_but_for_what_others_need(
+    monkeypatch: pytest.MonkeyPatch, with_them: dict[str, set[str]], going: list[str]
+) -> None:
+    there = [
+        package("python"),
+        package("venv", "python"),
+        package("perl"),
+        package("theirs", "python"),
+        package("behind"),
+    ]
+
+    def simulate(arguments: list[str]) -> list[Step]:
+        doomed = arguments[1:]
+        taken = set(doomed).union(*(with_them.get(name, set()) for name in doomed))
+        return [Step("Purg", name, "1", None) for name in sorted(taken)]
+
+    monkeypatch.setattr(package_set, "simulate", simulate)
+    wanted = ["perl", "python", "venv", "gone"]
+    assert package_set.removable(wanted, {one.name: one for one in there}) == going
+
+
 def test_a_list_that_could_not_be_fetched_is_named() -> None:
     output = "W: Failed to fetch http://m/InRelease  Temporary failure resolving 'm'\nW: Some index files failed to download.\n"
     assert package_set.unfetched(output) == "http://m/InRelease could not be fetched: Temporary failure resolving 'm'"

@@ -62,6 +62,7 @@ def test_record(host: Path, request_of: dict[str, Any]) -> None:
     assert receipts.record(request_of) == {
         "packages": {"cuda-libraries-12-5": "12.5.1-1", "pciutils": None},
         "held": ["cuda-libraries-12-5"],
+        "asked": [],
         "files": {str(host / "etc"): hashlib.sha256(b"export CUDA_HOME=/usr/local/cuda\n").hexdigest()},
         "links": {str(host / "link"): "cuda-12.5"},
         "distributions": {str(host / "site-packages"): {"numpy": "2.1.0", "keras-hub": "0.1", "gast": "0.2.2"}},
@@ -81,7 +82,7 @@ def test_packages_may_be_a_list_of_which_any_version_is_right(host: Path) -> Non
 
 
 def test_record_refuses_what_it_cannot_watch(host: Path) -> None:
-    with pytest.raises(ValueError, match=r"a footprint has no file; it has packages, held, files"):
+    with pytest.raises(ValueError, match=r"a footprint has no file; it has packages, held, asked, files"):
         receipts.record({"file": []})
     with pytest.raises(ValueError, match="is a directory: a footprint names the files"):
         receipts.record({"files": [str(host)]})
@@ -225,6 +226,28 @@ def test_the_same_again_writes_nothing(tmp_path: Path) -> None:
     assert os.stat(file).st_ino == before.st_ino
     assert receipts.write(file, "python", "abcd", FOOTPRINT) is True
     assert receipts.write(file, "python", "abcd", {}) is True
+
+
+def test_environments_that_rely_on_it_are_added_and_those_that_are_gone_forgotten(tmp_path: Path) -> None:
+    file = str(tmp_path / "receipts" / "python.json")
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+
+    def known() -> Any:
+        return [row["environments"] for row in receipts.survey(str(tmp_path / "receipts"), "/nonexistent/x")]
+
+    assert receipts.write(file, "python", "abc", {}, environment=str(one)) is True
+    assert receipts.write(file, "python", "abc", {}, environment=str(one)) is False
+    assert receipts.write(file, "python", "abc", {}, environment=str(other)) is True
+    assert known() == [[str(one)]]  # the other one is not there yet
+    other.symlink_to("/nonexistent")
+    assert known() == [[str(one), str(other)]]
+    one.rmdir()
+    assert known() == [[str(other)]]
+    assert receipts.write(file, "python", "abc", {}, environment="docker") is True
+    assert known() == [[str(other), "docker"]]
+    receipts.write(file, "python", "abc", {})
+    assert known() == [None]
 
 
 def test_check_mode_writes_and_removes_nothing(tmp_path: Path) -> None:

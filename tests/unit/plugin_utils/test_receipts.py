@@ -51,6 +51,7 @@ def host(root: Path, variables: Mapping[str, Any], **changes: Any) -> dict[str, 
                 "inputs": receipts.inputs(PLAN, role, variables, root),
                 "footprint": {},
                 "drift": [],
+                "environments": ["/opt/tensorflow"],
                 **changes,
             }
             for role in PLAN["roles"]
@@ -81,6 +82,45 @@ def test_an_environments_receipt_counts_for_its_own_path_only(root: Path) -> Non
     facts = host(root, {})
     facts["receipts"][2]["file"] = "/opt/.tensorwright/receipts/other.json"
     assert receipts.due(PLAN, facts, {}, root=root) == ["tensorflow_pip"]
+
+
+def test_a_role_that_serves_other_environments_is_due_until_it_knows_of_this_one(root: Path) -> None:
+    facts = host(root, {}, environments=["/srv/tf"])
+    assert receipts.due(PLAN, facts, {}, root=root) == ["ca_certificates", "python"]
+    facts = host(root, {}, environments=None)  # an older version's
+    assert receipts.due(PLAN, facts, {}, root=root) == ["ca_certificates", "python"]
+    facts = host(root, {}, environments=["docker"])
+    images = {**PLAN, "method": "docker", "roles": ["ca_certificates"]}
+    assert receipts.due(images, facts, {}, root=root) == []
+
+
+def shared(**environments: list[str] | None) -> dict[str, Any]:
+    place = "/var/lib/tensorwright/receipts"
+    return {
+        "receipts": [
+            {"role": role, "file": f"{place}/{role}.json", "environments": names}
+            for role, names in environments.items()
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "going"),
+    [
+        (shared(python=["/opt/a"], ca_certificates=["/opt/a"]), ["python", "ca_certificates"]),
+        (shared(ca_certificates=["/opt/a"]), ["ca_certificates"]),
+        (shared(python=[], ca_certificates=[]), ["python", "ca_certificates"]),
+        (shared(python=["/opt/b", "/opt/a"], ca_certificates=["/opt/a"]), []),
+        (shared(python=["/opt/a"], ca_certificates=["/opt/a", "/opt/b"]), ["python"]),
+        (shared(python=["/opt/a"], ca_certificates=["/opt/a"], cuda=None), ["python"]),
+        (shared(python=["/opt/a"], ca_certificates=["docker"], docker=None), ["python"]),
+        (shared(python=None, ca_certificates=["/opt/a"]), []),
+        ({"receipts": [{"role": "python", "file": "/opt/.tensorwright/runtimes/python.json", "environments": []}]}, []),
+        ({}, []),
+    ],
+)
+def test_what_of_the_hosts_goes_with_an_environment(facts: dict[str, Any], going: list[str]) -> None:
+    assert receipts.unneeded(facts, "/opt/a") == going
 
 
 def test_roles_that_are_not_in_the_plan_are_ignored(root: Path) -> None:
