@@ -15,16 +15,21 @@ version_added: 0.2.0
 description:
   - Of the roles that serve several environments of a host, those that serve no other one than the given one.
   - A role whose receipt does not tell whom it serves is not among them.
-positional: path
+positional: name
 options:
   _input:
     description: The host facts, from M(tensorwright.fleet.tensorflow_host).
     type: dict
     required: true
-  path:
-    description: The path of the environment that is removed.
+  name:
+    description: The environment that is removed, as its path; images have none and are called C(docker).
     type: str
     required: true
+  gone:
+    description: Roles whose work has been removed since the host facts were gathered.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

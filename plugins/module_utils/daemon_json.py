@@ -44,6 +44,7 @@ HARMLESS = (
     "log-driver",
     "log-level",
     "log-opts",
+    "mtu",
     "proxies",
 )
 

@@ -10,6 +10,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_j
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 DATA_ROOT = "/var/lib/docker"
+ROUTES = "/proc/net/route"
+INTERFACES = "/sys/class/net"
 SUBIDS = ("/etc/subuid", "/etc/subgid")
 ENOUGH_SUBIDS = 65536
 # The engine's packages by their makers: Docker's own, the distributions', and those of long ago.
@@ -61,6 +63,14 @@ def subids(nsswitch: str = "/etc/nsswitch.conf") -> Optional[List[str]]:
     return sorted(_names(SUBIDS[0]) & _names(SUBIDS[1]))
 
 
+def mtu(routes: str = ROUTES, interfaces: str = INTERFACES) -> Optional[int]:
+    """The largest packet in bytes, headers included, that the interfaces of the default routes take; None where there is no such route."""
+    rows = [line.split() for line in text(routes).splitlines()[1:]]
+    names = {row[0] for row in rows if len(row) > 7 and row[1] == row[7] == "00000000"}  # destination and mask
+    sizes = [text(os.path.join(interfaces, name, "mtu")).strip() for name in names]
+    return min((int(size) for size in sizes if size.isdigit()), default=None)
+
+
 def describe(data_root: str, file: str = daemon_json.FILE, status: str = dpkg.STATUS) -> Dict[str, Any]:
     """What there is; `data_root` is the one that is wanted, nothing the one of the engine's settings or its default."""
     settings, error = {}, None  # type: Dict[str, Any], Optional[str]
@@ -78,5 +88,6 @@ def describe(data_root: str, file: str = daemon_json.FILE, status: str = dpkg.ST
         "data_root": root,
         "free_mb": location.free_mb(os.path.join(root, "image")),
         "subids": subids(),
+        "mtu": mtu(),
         "images": docker_images.Store().read(),
     }

@@ -87,6 +87,7 @@ files:
   elements: str
 """
 
+import contextlib
 import os
 from typing import Any, Dict, List, Optional
 
@@ -207,6 +208,8 @@ class Work:
         if not content and (path != self.file or self.made):
             if os.path.lexists(path):
                 os.unlink(path)
+                with contextlib.suppress(OSError):  # others have something there
+                    os.rmdir(os.path.dirname(path))
             return
         target = os.path.realpath(path)
         state = os.stat(target) if os.path.exists(target) else None

@@ -26,6 +26,10 @@ options:
     type: list
     elements: str
     default: []
+  with_group:
+    description: Whether the group itself goes where nobody is left in it.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Tells what would be changed.
@@ -50,17 +54,17 @@ others:
 
 import grp
 import pwd
-from typing import Any, List
+from typing import Any, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 
-def members(group: str) -> List[str]:
-    """Who is in the group; nobody where it does not exist."""
+def members(group: str) -> Optional[List[str]]:
+    """Who is in the group; None where there is no such group."""
     try:
         return list(grp.getgrnam(group).gr_mem)
     except KeyError:
-        return []
+        return None
 
 
 def exists(user: str) -> bool:
@@ -79,11 +83,13 @@ def main() -> None:
             "group": {"type": "str", "required": True},
             "present": {"type": "list", "elements": "str", "default": []},
             "absent": {"type": "list", "elements": "str", "default": []},
+            "with_group": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     asked = module.params
-    there = members(asked["group"])
+    found = members(asked["group"])
+    there = found or []
     unknown = [user for user in asked["present"] if not exists(user)]
     if unknown:
         module.fail_json(msg="there is no user {0} to be put into group {1}".format(", ".join(unknown), asked["group"]))
@@ -93,8 +99,11 @@ def main() -> None:
         for flag, users in (("--add", coming), ("--delete", going)):
             for user in users:
                 module.run_command(["gpasswd", flag, user, asked["group"]], check_rc=True)
+    useless = asked["with_group"] and found is not None and not set(there).difference(going) and not coming
+    if useless and not module.check_mode:
+        module.run_command(["groupdel", asked["group"]], check_rc=True)
     named = asked["present"] + asked["absent"]
-    module.exit_json(changed=bool(coming or going), others=[user for user in there if user not in named])
+    module.exit_json(changed=bool(coming or going or useless), others=[user for user in there if user not in named])
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ options:
     description: Whether with O(state=absent) all goes that the role has brought and nothing else needs, what is not held as well.
     type: bool
     default: false
+  purge:
+    description: Whether what is not held goes with its configuration, and with what its own scripts then delete.
+    type: bool
+    default: true
   cache_valid_time:
     description: Seconds for which apt's package lists count as fresh.
     type: int
@@ -278,7 +282,8 @@ class Work:
             self.changed = True
             self.changes += ["remove {0}".format(name) for name in names]
             if not self.rehearse:
-                package_set.run(["apt-get"] + package_set.CALM + ["purge"] + names)
+                verb = "purge" if self.asked["purge"] else "remove"
+                package_set.run(["apt-get"] + package_set.CALM + [verb] + names)
 
     def _remove_unneeded(self) -> None:
         """Of what came along, remove what apt itself would call no longer needed."""
@@ -309,6 +314,7 @@ def main() -> None:
             "replaces": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
             "wholly": {"type": "bool", "default": False},
+            "purge": {"type": "bool", "default": True},
             "cache_valid_time": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,

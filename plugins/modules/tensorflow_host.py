@@ -97,6 +97,7 @@ ansible_facts:
           data_root: /var/lib/docker
           free_mb: 50000
           subids: [alice]
+          mtu: 1500
           images: []
         receipts: []
 """

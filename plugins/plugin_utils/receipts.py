@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ NO_INPUTS = frozenset(
 # What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
 SHARED_ROLES = ("python", "ca_certificates")
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
-AGAIN = "_refresh"  # such a variable of a role asks for one more run of it, and decides nothing else
+# A role's variables of such names decide nothing of what it does: one asks for one more run of it, one is what a run of it gave.
+AGAIN = "_refresh"
+NOT_DECISIVE = (AGAIN, "_result")
 
 
 def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
@@ -100,7 +102,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     """
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(AGAIN):
+        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
@@ -141,16 +143,19 @@ def _knows(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     return not shared or environment(plan) in (receipt.get("environments") or [])
 
 
-def unneeded(host: Mapping[str, Any], path: str) -> list[str]:
-    """Those of the shared roles whose work no other environment than the one at this path relies on, in the order of their removal."""
+def unneeded(host: Mapping[str, Any], name: str, gone: Collection[str] = ()) -> list[str]:
+    """Those of the shared roles whose work no other environment than the named one relies on, in the order of their removal.
+
+    gone: roles whose work has been removed since the host facts were gathered.
+    """
     on_host = [one for one in host.get("receipts") or [] if "/.tensorwright/" not in str(one["file"])]
-    receipts = {str(one["role"]): one for one in on_host}
+    receipts = {str(one["role"]): one for one in on_host if one["role"] not in gone}
     # Nobody has written down who relies on what an older version has installed, so that stays.
     going = [
         role
         for role in SHARED_ROLES
         if role in receipts and receipts[role].get("environments") is not None
-        if not set(receipts[role]["environments"]) - {path}
+        if not set(receipts[role]["environments"]) - {name}
     ]
     # Engines and drivers have their packages by the site's proxies, and get their updates by them.
     if set(receipts) - set(SHARED_ROLES) or "python" in set(receipts) - set(going):

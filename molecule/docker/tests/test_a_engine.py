@@ -50,12 +50,36 @@ def test_a_fresh_host_has_an_engine(root: Login) -> None:
     service = root.service("docker")
     assert service.is_running
     assert service.is_enabled
+    size = int(root.check_output("cat /sys/class/net/eth0/mtu"))
     assert settings(root) == {
         "live-restore": True,
         "log-driver": "json-file",
         "log-opts": {"max-size": "10m", "max-file": "3"},
+        **({"mtu": size} if size < 1500 else {}),
     }
     assert info(root, "LiveRestoreEnabled") == "true"
+
+
+@pytest.fixture
+def narrow(root: Login) -> Iterator[int]:
+    """How large packets may be on the host's way out, which is made smaller for a while."""
+    size = int(root.check_output("cat /sys/class/net/eth0/mtu"))
+    root.check_output(f"ip link set eth0 mtu {size - 100}")
+    yield size - 100
+    root.check_output(f"ip link set eth0 mtu {size}")
+
+
+def test_containers_send_no_larger_packets_than_the_host(
+    machine: Host, root: Login, alice: Login, play: Callable[..., Run], narrow: int
+) -> None:
+    inside(machine, container_image.script())
+    look = f"docker run --rm {container_image.NAME} cat /sys/class/net/eth0/mtu"
+    assert int(alice.check_output(look)) == min(narrow + 100, 1500)
+    play(PLAY, **EVERYTHING).succeeded()
+    assert int(alice.check_output(look)) == settings(root)["mtu"] == narrow
+    root.check_output(f"ip link set eth0 mtu {narrow + 100}")
+    play(PLAY, **EVERYTHING).succeeded()
+    assert settings(root).get("mtu", 1500) == min(narrow + 100, 1500)
 
 
 def test_only_named_users_may_use_it(alice: Login, bob: Login, container: str) -> None:

@@ -14,7 +14,7 @@ from testinfra.host import Host as Login
 
 from tests import browser
 from tests.doubles import tensorflow_image
-from tests.hosts import Host, inside
+from tests.hosts import Host, inside, state
 from tests.hosts.containers import LABEL, NETWORK
 from tests.runs import GREETING, SESSION, run
 
@@ -53,6 +53,8 @@ SERVED = {
     "tensorflow_docker_extra_packages": ["tensorboard"],
     "tensorflow_docker_services": SERVICES,
 }
+# What users and these tests have put there themselves.
+THEIRS = ("/home/alice/", "/home/bob/", "/root/daemon.json", "/srv/site")
 UNITS = ["tensorflow-jupyter-alice", "tensorflow-tensorboard-alice", "tensorflow-jupyter-bob"]
 
 
@@ -137,7 +139,7 @@ def test_a_user_runs_a_session_from_a_login_shell(alice: Login) -> None:
 def test_programs_run_as_the_user_in_the_working_directory(alice: Login) -> None:
     alice.check_output("mkdir -p 'my work' runs && echo %s >'my work'/version.py", VERSION)
     assert alice.check_output("cd 'my work' && tensorflow-docker version.py") == tensorflow_image.VERSION
-    assert alice.check_output("stat --format %%U:%%G 'my work'/made") == "alice:alice"
+    assert alice.check_output("stat --format %U:%G 'my work'/made") == "alice:alice"
     inside = "tensorflow-docker -- sh -c 'whoami; id -u; pwd; echo x >~/kept; cat ~/kept; echo $HOME'"
     assert alice.check_output(inside).split() == [
         "alice",
@@ -317,7 +319,9 @@ def test_an_image_that_somebody_removed_comes_back(
     assert any(name.startswith(OWN) for name in images(root))
 
 
-def test_uninstalling_leaves_nothing_of_ours(site: Callable[..., Any], login: Callable[[str], Login]) -> None:
+def test_uninstalling_leaves_nothing_of_ours_but_the_engine_that_others_use(
+    site: Callable[..., Any], login: Callable[[str], Login]
+) -> None:
     done = site("playbooks/uninstall.yml").succeeded()
     root = login("root")
     assert not {name for name in images(root) if "tensorflow" in name or "tensorwright" in name}
@@ -330,4 +334,15 @@ def test_uninstalling_leaves_nothing_of_ours(site: Callable[..., Any], login: Ca
         assert not root.file(path).exists, path
     assert root.check_output("find /etc/systemd -name 'tensorflow-*'") == ""
     assert root.service("docker").is_running
-    assert "docker" in done.output
+    assert "Docker stays while it has containers, images or volumes of others" in done.output
+
+
+@pytest.mark.parametrize("machine", ["debian13"], indirect=True, scope="session")
+def test_an_engine_that_nobody_uses_goes_as_well_and_the_host_is_as_it_was(
+    machine: Host, root: Login, site: Callable[..., Any]
+) -> None:
+    root.check_output("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
+    root.check_output("docker image ls --all --quiet | sort --unique | xargs docker image rm --force")
+    site("playbooks/uninstall.yml", "--limit", "debian13").succeeded()
+    assert state.changes(machine, but_for=THEIRS) == []
+    site("playbooks/uninstall.yml", "--limit", "debian13").changed_nothing()

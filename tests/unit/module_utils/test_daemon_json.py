@@ -197,7 +197,7 @@ def test_what_a_running_daemon_does_not_take_over(before: Settings, after: Setti
 
 
 def test_what_live_restore_does_not_survive() -> None:
-    assert daemon_json.ends_containers(["log-opts", "data-root", "bip", "unheard-of", "features"]) == [
+    assert daemon_json.ends_containers(["log-opts", "data-root", "bip", "mtu", "unheard-of", "features"]) == [
         "data-root",
         "bip",
         "unheard-of",

@@ -56,6 +56,23 @@ def test_the_data_root_and_its_space(host: Path) -> None:
     assert describe(host, "/srv/docker")["data_root"] == "/srv/docker"
 
 
+ROUTES = """Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth0\t00000000\t0100590A\t0003\t0\t0\t100\t00000000\t0\t0\t0
+"""
+
+
+def test_how_large_packets_may_be(tmp_path: Path) -> None:
+    (tmp_path / "route").write_text(ROUTES)
+    for name, size in (("eth0", 1400), ("docker0", 1300)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mtu").write_text(f"{size}\n")
+    assert docker_facts.mtu(str(tmp_path / "route"), str(tmp_path)) == 1400
+    assert docker_facts.mtu(str(tmp_path / "none"), str(tmp_path)) is None
+    (tmp_path / "route").write_text(ROUTES.replace("eth0", "ppp0"))
+    assert docker_facts.mtu(str(tmp_path / "route"), str(tmp_path)) is None
+
+
 def test_settings_that_are_not_valid(host: Path) -> None:
     assert describe(host)["settings_error"] is None
     (host / "daemon.json").write_text("{\n  oops\n}")

@@ -137,6 +137,12 @@ def test_the_plan_counts_but_not_its_notes(root: Path) -> None:
     assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "tensorflow_pip", {}, root) != before
 
 
+def test_what_a_run_of_the_role_gave_decides_nothing(root: Path) -> None:
+    before = receipts.inputs(PLAN, "tensorflow_docker", {"tensorflow_docker_image": ""}, root)
+    given = {"tensorflow_docker_image": "", "tensorflow_docker_result": {"changed": True}}
+    assert receipts.inputs(PLAN, "tensorflow_docker", given, root) == before
+
+
 def test_of_the_plan_a_role_of_the_host_counts_only_what_it_reads(root: Path) -> None:
     before = receipts.inputs(PLAN, "python", {}, root)
     assert receipts.inputs({**PLAN, "tensorflow": {"version": "2.20.0"}}, "python", {}, root) == before
