@@ -37,16 +37,23 @@ def machine(request: pytest.FixtureRequest) -> Host:
     return {host.name: host for host in scenario_hosts()}[request.param]
 
 
+def log_in(name: str, machine: Host) -> Login:
+    """Return a user's login on a host."""
+    return testinfra.get_host(
+        f"ssh://{name}@{machine.address}", ssh_identity_file=str(KEY), ssh_extra_args=" ".join(ssh_arguments())
+    )
+
+
 @pytest.fixture(scope="session")
 def login(machine: Host) -> Callable[[str], Login]:
     """Return a function that logs a user in."""
+    return lambda name: log_in(name, machine)
 
-    def as_user(name: str) -> Login:
-        return testinfra.get_host(
-            f"ssh://{name}@{machine.address}", ssh_identity_file=str(KEY), ssh_extra_args=" ".join(ssh_arguments())
-        )
 
-    return as_user
+@pytest.fixture(scope="session")
+def logins() -> Callable[..., dict[str, Login]]:
+    """Return a function that logs a user in on several hosts, for a test of what one run does on all: logins("root", MACHINES)."""
+    return lambda name, machines: {host.name: log_in(name, host) for host in scenario_hosts() if host.name in machines}
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests import browser
-from tests.doubles import tensorflow_image
-from tests.hosts import Host, inside, state
+from tests.doubles import container_image, tensorflow_image
+from tests.hosts import Host, inside, scenario_hosts, state
 from tests.hosts.containers import LABEL, NETWORK
 from tests.runs import GREETING, SESSION, run
 
@@ -167,18 +167,26 @@ def test_an_engine_that_does_not_run_is_told(root: Login, alice: Login) -> None:
 
 
 def test_a_second_run_pulls_and_restarts_nothing(
-    site: Callable[..., Any], login: Callable[[str], Login], root: Login
+    site: Callable[..., Any], logins: Callable[..., dict[str, Login]]
 ) -> None:
+    def running() -> dict[str, tuple[str, str]]:
+        return {
+            name: (
+                root.check_output("docker ps --no-trunc --format '{{.ID}} {{.CreatedAt}}'"),
+                root.check_output("systemctl show --property MainPID docker.service"),
+            )
+            for name, root in logins("root", MACHINES).items()
+        }
+
     group = os.environ["MOLECULE_SCENARIO_NAME"]
-    login("alice").check_output("nohup tensorflow-docker -- sleep 600 >/dev/null 2>&1 </dev/null & sleep 2")
-    running = root.check_output("docker ps --no-trunc --format '{{.ID}} {{.CreatedAt}}'")
-    assert running
-    pid = root.check_output("systemctl show --property MainPID docker.service")
+    for alice in logins("alice", MACHINES).values():
+        alice.check_output("nohup tensorflow-docker -- sleep 600 >/dev/null 2>&1 </dev/null & sleep 2")
+    before = running()
+    assert all(containers for containers, _ in before.values())
     asked = tensorflow_image.log(group)
     site(tensorwright_trust_receipts=False).changed_nothing()
     assert tensorflow_image.log(group) == asked
-    assert root.check_output("docker ps --no-trunc --format '{{.ID}} {{.CreatedAt}}'") == running
-    assert root.check_output("systemctl show --property MainPID docker.service") == pid
+    assert running() == before
 
 
 def test_with_receipts_a_second_run_has_nothing_to_do(site: Callable[..., Any]) -> None:
@@ -241,11 +249,14 @@ def test_tokens_are_for_their_user_s_eyes(login: Callable[[str], Login], root: L
         assert token(root, service, "alice") not in arguments
 
 
-def test_a_second_run_restarts_no_service(with_services: Callable[..., Any], root: Login) -> None:
+def test_a_second_run_restarts_no_service(
+    with_services: Callable[..., Any], logins: Callable[..., dict[str, Login]]
+) -> None:
     ask = f"systemctl show --property InvocationID {' '.join(f'{unit}.service' for unit in UNITS)}"
-    before = root.check_output(ask)
+    roots = logins("root", MACHINES)
+    before = {name: root.check_output(ask) for name, root in roots.items()}
     with_services(tensorwright_trust_receipts=False).changed_nothing()
-    assert root.check_output(ask) == before
+    assert {name: root.check_output(ask) for name, root in roots.items()} == before
 
 
 @pytest.fixture(scope="module")
@@ -289,18 +300,23 @@ def test_a_browser_shows_the_scalars_and_without_the_token_does_not(chromium: Ca
 
 
 def test_rollback_leads_to_the_image_of_before_and_site_forth_again(
-    with_services: Callable[..., Any], login: Callable[[str], Login], inventory: Path
+    with_services: Callable[..., Any], logins: Callable[..., dict[str, Login]], inventory: Path
 ) -> None:
-    alice, root = login("alice"), login("root")
-    assert alice.check_output("tensorflow-docker --image").startswith(OWN)
+    def all_have(beginning: str) -> bool:
+        return all(
+            alice.check_output("tensorflow-docker --image").startswith(beginning)
+            for alice in logins("alice", MACHINES).values()
+        )
+
+    assert all_have(OWN)
     done = run("playbooks/rollback.yml", inventory, "--limit", ",".join(MACHINES)).succeeded()
     assert GREETING in done.output
-    assert alice.check_output("tensorflow-docker --image").startswith(f"{HUB} (")
-    assert alice.check_output("tensorflow-docker -c %s", SESSION) == GREETING
-    assert HUB in images(root)
+    assert all_have(f"{HUB} (")
+    for alice in logins("alice", MACHINES).values():
+        assert alice.check_output("tensorflow-docker -c %s", SESSION) == GREETING
     pulled = tensorflow_image.log(os.environ["MOLECULE_SCENARIO_NAME"])
     with_services().succeeded()
-    assert alice.check_output("tensorflow-docker --image").startswith(OWN)
+    assert all_have(OWN)
     assert tensorflow_image.log(os.environ["MOLECULE_SCENARIO_NAME"]) == pulled
 
 
@@ -309,6 +325,7 @@ def test_validate_proves_the_image_and_changes_nothing(with_services: Callable[.
     assert GREETING in done.output
 
 
+@pytest.mark.parametrize("machine", ["debian13"], indirect=True, scope="session")
 def test_an_image_that_somebody_removed_comes_back(
     with_services: Callable[..., Any], root: Login, play: Callable[..., Any]
 ) -> None:
@@ -320,10 +337,19 @@ def test_an_image_that_somebody_removed_comes_back(
 
 
 def test_uninstalling_leaves_nothing_of_ours_but_the_engine_that_others_use(
-    site: Callable[..., Any], login: Callable[[str], Login]
+    site: Callable[..., Any], logins: Callable[..., dict[str, Login]]
 ) -> None:
+    for host in scenario_hosts():
+        if host.name in MACHINES:
+            inside(host, container_image.script())
     done = site("playbooks/uninstall.yml").succeeded()
-    root = login("root")
+    assert "Docker stays while it has containers, images or volumes of others" in done.output
+    for root in logins("root", MACHINES).values():
+        nothing_of_ours(root)
+
+
+def nothing_of_ours(root: Login) -> None:
+    """Check that only the engine is left of what was installed."""
     assert not {name for name in images(root) if "tensorflow" in name or "tensorwright" in name}
     for path in (
         "/usr/local/bin/tensorflow-docker",
@@ -334,7 +360,6 @@ def test_uninstalling_leaves_nothing_of_ours_but_the_engine_that_others_use(
         assert not root.file(path).exists, path
     assert root.check_output("find /etc/systemd -name 'tensorflow-*'") == ""
     assert root.service("docker").is_running
-    assert "Docker stays while it has containers, images or volumes of others" in done.output
 
 
 @pytest.mark.parametrize("machine", ["debian13"], indirect=True, scope="session")
