@@ -213,6 +213,7 @@ class Uv(Installer):
             UV_PYTHON_DOWNLOADS="never",
             UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
             UV_NO_PROGRESS="1",
+            TMPDIR=self.tools,  # it leaves a lock there for each prefix of conda's
         )
         if extra:
             # The extra indexes of a site add files to the first one's, as pip's option of that name does. Not without them: with

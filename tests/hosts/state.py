@@ -37,7 +37,13 @@ NOISE = {
 PROGRAM = r"""
 import hashlib, json, os, stat, subprocess, sys
 opaque = set(json.loads(sys.argv[1]))
-files = {}
+files, hashes = {}, {}
+def digest(path, found):
+    key = found.st_dev, found.st_ino  # releases and caches share files
+    if key not in hashes:
+        with open(path, "rb") as file:
+            hashes[key] = hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+    return hashes[key]
 def look(path):
     found = os.lstat(path)
     kind = stat.S_IFMT(found.st_mode)
@@ -46,8 +52,7 @@ def look(path):
     if kind == stat.S_IFLNK:
         said += " to " + os.readlink(path)
     elif kind == stat.S_IFREG:
-        with open(path, "rb") as file:
-            said += " " + hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+        said += " " + digest(path, found)
     files[path] = said
     if kind == stat.S_IFDIR and path not in opaque:
         for name in os.listdir(path):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
@@ -62,6 +63,13 @@ def test_base_is_as_its_installer_left_it_and_no_home_has_traces(root: Login) ->
 def test_requirements_of_all_packages_are_met(machine: Host, alice: Login) -> None:
     python = f"{PATHS[machine.name]}/tensorflow/bin/python"
     assert alice.check_output(f"{python} -m pip check") == "No broken requirements found."
+
+
+@pytest.mark.parametrize("machine", ["server"], indirect=True)
+def test_what_a_sound_run_printed_is_no_known_trouble(root: Login) -> None:
+    printed = root.check_output("cat /opt/.tensorwright/log/tensorflow.log")
+    assert len(printed) > 100
+    assert diagnosis.claims(printed) == []
 
 
 def test_a_second_run_changes_nothing_when_receipts_are_not_trusted(inventory: Path) -> None:

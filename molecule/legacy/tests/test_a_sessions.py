@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
@@ -54,6 +55,12 @@ def test_the_distribution_is_untouched(root: Login) -> None:
 @pytest.mark.parametrize("machine", ["native"], indirect=True)
 def test_the_systems_python3_is_not_touched(alice: Login) -> None:
     assert "No module named 'tensorflow'" in alice.run("python3 -c 'import tensorflow'").stderr
+
+
+def test_what_a_sound_run_printed_is_no_known_trouble(root: Login) -> None:
+    printed = root.check_output("cat /opt/.tensorwright/log/tensorflow.log /var/log/apt/term.log")
+    assert len(printed) > 100
+    assert diagnosis.claims(printed) == []
 
 
 def test_a_second_run_changes_nothing_when_receipts_are_not_trusted(inventory: Path) -> None:

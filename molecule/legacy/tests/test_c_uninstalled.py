@@ -23,6 +23,5 @@ def test_a_dry_run_lists_what_would_be_removed(machine: Host, root: Login, play:
 
 
 def test_uninstall_gives_the_host_back_as_it_was(machine: Host, play: Callable[..., Run]) -> None:
-    assert any("/.tensorwright/" in line for line in state.changes(machine))
     play("playbooks/uninstall.yml").succeeded()
     assert state.changes(machine, but_for=THEIRS) == []

@@ -403,6 +403,11 @@ def test_the_sites_settings_travel_as_variables(name: str, variables: dict[str, 
     json.dumps(environment)
 
 
+def test_what_uv_leaves_beside_its_cache_goes_with_the_store(store: Path) -> None:
+    tool = installer.choose({"name": "uv", "version": "1"}, SITE, str(store), "/cache", "/log")
+    assert tool.environment()["TMPDIR"] == str(store)
+
+
 def test_without_an_index_of_the_sites_the_hosts_own_counts(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://hosts-own/simple")
     tool = installer.choose({"name": "uv", "version": "1"}, SITE, str(store), "/cache", "/log")
