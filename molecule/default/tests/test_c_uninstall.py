@@ -8,7 +8,7 @@ from tests.hosts import Host
 from tests.runs import Run
 from tests.traces import packages_asked_for, traces
 
-MACHINES = ["debian13"]
+MACHINES = ["debian13", "ubuntu2204"]
 THEIRS = ("/home/alice/", "/home/bob/", "/opt/kept")  # what users have made there themselves
 
 

@@ -8,7 +8,7 @@ from testinfra.host import Host as Login
 
 from tests.runs import GREETING, SESSION, run
 
-MACHINES = ["debian12", "debian13"]
+MACHINES = ["debian12", "debian13", "ubuntu2404"]
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

@@ -12,6 +12,7 @@ VERSION = "import tensorflow; print(tensorflow.__version__)"
 PYTHONS = {
     "debian12": ("python3", "2.21.0"),
     "debian13": ("python3", "2.21.0"),
+    "ubuntu2404": ("python3", "2.21.0"),
     "workstation": ("/srv/tf/bin/python", "2.20.0"),
 }
 
