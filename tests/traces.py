@@ -6,7 +6,7 @@ from tests.hosts import Host, differences, inside, pristine
 
 # Where nothing but the system itself and its packages write in a run's course, whoever asked for it.
 ROOTS = ("/etc/", "/home/", "/opt/", "/root/", "/srv/", "/usr/", "/var/lib/tensorwright")
-# Written by the system itself as hosts start and packages come and go, and by Ansible's own connection.
+# Written by the system itself as hosts start, users log in, and packages come and go, and by Ansible's own connection.
 NOISE = (
     "/etc/.pwd.lock",
     "/etc/.updated",
@@ -23,8 +23,10 @@ NOISE = (
     "/etc/shadow-",
     "/etc/ssl/certs/",
     "/home/admin/.ansible",
+    "/home/admin/.cache/motd.legal-displayed",
     "/home/admin/.sudo_as_admin_successful",
     "/root/.ansible",
+    "/root/.cache/motd.legal-displayed",
 )
 CONNECTION = "python3-apt"  # Ansible's own apt module installs it where it is missing
 
