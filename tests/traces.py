@@ -37,16 +37,17 @@ def traces(host: Host) -> set[str]:
     A directory is told only where nothing in it is.
     """
     packaged = set(inside(host, "cat /var/lib/dpkg/info/*.list").splitlines())
+    changed = differences(host)
+    noise = {path for path in changed if path.startswith(NOISE)}
     found = {
         path
-        for path in differences(host)
+        for path in changed - noise
         if path.startswith(ROOTS)
-        and not path.startswith(NOISE)
         and "__pycache__" not in path
         and path not in packaged
         and path.removeprefix("/usr") not in packaged  # /lib is a link to /usr/lib, and packages use either name
     }
-    return found - {os.path.dirname(path) for path in found}
+    return found - {os.path.dirname(path) for path in found | noise}
 
 
 def packages_asked_for(host: Host) -> set[str]:
