@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CUDA from the package index for real: TensorFlow and NVIDIA's own wheels, on a Debian 12 host whose GPU alone is a stand-in.
+"""CUDA from the package index for real: TensorFlow and NVIDIA's own wheels, on an Ubuntu 24.04 host whose GPU alone is a stand-in.
 
 Several GB are fetched and unpacked, so this is no part of everything. Nothing here can show that a GPU computes: there is none.
 """
@@ -27,7 +27,7 @@ from tests.hosts.keys import KEY
 from tests.runs import GREETING, Run, run
 
 GROUP = "cuda-wheels"
-DRIVER = "580.95.05"
+DRIVER = "580.159.04"
 SENTENCE = "CUDA libraries load; no GPU on this host"
 # What a build for CUDA 12 and cuDNN 9 names, and what these name in turn.
 SONAMES = [
@@ -94,11 +94,13 @@ def hostile(host: Host) -> None:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    """A Debian 12 host; the GPU on its bus and the driver that is loaded are stand-ins."""
-    (made,) = up(GROUP, [{"name": "gpu", "distribution": "debian12", "site_ca": True}])
+    """An Ubuntu 24.04 host; the GPU on its bus and the driver that is loaded are stand-ins.
+
+    As on a cloud's machines, the driver is another's: it runs, and neither a package nor a file where packages put it tells of it.
+    """
+    (made,) = up(GROUP, [{"name": "gpu", "distribution": "ubuntu2404", "site_ca": True}])
     try:
-        inside(made, gpu_host.bus(["A100"], 0) + gpu_host.load_driver(DRIVER))
-        inside(made, f"touch /usr/lib/x86_64-linux-gnu/libcuda.so.{DRIVER}")  # by which an installed driver is known
+        inside(made, gpu_host.bus(["H200"], 0) + gpu_host.load_driver(DRIVER))
         hostile(made)
         yield made
     finally:

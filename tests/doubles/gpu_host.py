@@ -14,6 +14,7 @@ GPUS = {
     "V100": ("1db5", "Tesla V100-SXM2-32GB", 32768, "7.0"),
     "A100": ("20b2", "NVIDIA A100-SXM4-80GB", 81920, "8.0"),
     "H100": ("2330", "NVIDIA H100 80GB HBM3", 81559, "9.0"),
+    "H200": ("2335", "NVIDIA H200", 143771, "9.0"),
 }
 NVSWITCH = "22a3"
 # Does at boot what the kernel does: the driver that is installed is the one that runs.

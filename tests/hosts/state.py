@@ -30,6 +30,7 @@ NOISE = {
     r"/var/lib/systemd/(timers|random-seed|credential\.secret|linger)(/.*)?": "systemd's own notes",
     r"/tmp/systemd-private-.*|/var/tmp/systemd-private-.*": "made for services as they start",
     r"/(root|home/[^/]+)/\.ansible(/.*)?": "Ansible's own connection",
+    r"/(root|home/[^/]+)/\.cache(/motd\.legal-displayed)?": "Ubuntu's note of a first login",
     r"/home/admin/\.sudo_as_admin_successful": "made by the first use of sudo",
     r".*/__pycache__(/.*)?": "bytecode that a program which runs as root leaves beside its source",
 }

@@ -9,7 +9,7 @@ from testinfra.host import Host as Login
 
 from tests.runs import GREETING, SESSION, Run
 
-MACHINES = ["debian12"]
+MACHINES = ["debian12", "ubuntu2404"]
 
 
 @pytest.fixture

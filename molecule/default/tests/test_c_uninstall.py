@@ -7,7 +7,7 @@ from testinfra.host import Host as Login
 from tests.hosts import Host, state
 from tests.runs import Run
 
-MACHINES = ["debian13"]
+MACHINES = ["debian13", "ubuntu2204"]
 THEIRS = ("/home/alice/", "/home/bob/", "/opt/kept")
 
 
@@ -15,7 +15,8 @@ def test_a_dry_run_lists_what_would_be_removed(machine: Host, root: Login, play:
     before = state.observe(machine)
     listed = play("playbooks/uninstall.yml", "--check").succeeded()
     assert state.differences(before, state.observe(machine)) == []
-    for name in ("/opt/tensorflow", "python3.13-venv", root.check_output("basename $(realpath /opt/tensorflow)")):
+    python = "python3.{}-venv".format({"debian13": 13, "ubuntu2204": 10}[machine.name])
+    for name in ("/opt/tensorflow", python, root.check_output("basename $(realpath /opt/tensorflow)")):
         assert listed.names(name)
 
 

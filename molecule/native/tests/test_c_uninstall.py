@@ -11,6 +11,7 @@ THEIRS = ("/home/alice/", "/home/bob/")  # what TensorFlow writes down about its
 
 
 def test_uninstall_gives_the_host_back_as_it_was(machine: Host, alice: Login, play: Callable[..., Run]) -> None:
+    assert any("/.tensorwright/" in line for line in state.changes(machine))
     play("playbooks/uninstall.yml").succeeded()
     assert "No module named 'tensorflow'" in alice.run("python3 -c 'import tensorflow'").stderr
     assert state.changes(machine, but_for=THEIRS) == []

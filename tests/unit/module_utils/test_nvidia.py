@@ -11,6 +11,11 @@ PROPRIETARY = (
     "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version: 12.2.0\n"
 )
 OPEN = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (dvs-builder@U22-I3)\n"
+# As a real H200's driver was seen on 2026-11-20, built by somebody else than NVIDIA and mounted at /usr/local/nvidia.
+MOUNTED = (
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build  (nixbld@)  \n"
+    "GCC version:  gcc version 15.3.0 (GCC) \n"
+)
 
 
 def gpu(address: str) -> dict[str, Any]:
@@ -26,7 +31,9 @@ def smi(directory: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
 
 
-@pytest.mark.parametrize(("text", "version"), [(PROPRIETARY, "550.54.15"), (OPEN, "580.65.06"), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "version"), [(PROPRIETARY, "550.54.15"), (OPEN, "580.65.06"), (MOUNTED, "580.159.04"), ("", None)]
+)
 def test_loaded(tmp_path: Path, text: str, version: str | None) -> None:
     (tmp_path / "version").write_text(text)
     assert nvidia.loaded(str(tmp_path)) == version
@@ -56,6 +63,17 @@ def test_installed_is_else_what_dpkg_says(tmp_path: Path, name: str) -> None:
 
 def test_nothing_installed(tmp_path: Path) -> None:
     assert nvidia.installed((f"{tmp_path}/*",), "/nonexistent") is None
+
+
+def test_packages_that_bring_no_driver_tell_of_none(tmp_path: Path) -> None:
+    """Those of the H200's machine, whose driver is mounted: CUDA's own library of a later driver is not the host's."""
+    packages = {"cuda-compat-13-0": "580.95.05-0ubuntu1", "cuda-driver-dev-13-0": "13.0.96-1", "libnccl2": "2.28.3-1"}
+    entries = (
+        f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+        for name, version in packages.items()
+    )
+    (tmp_path / "status").write_text("\n".join(entries))
+    assert nvidia.installed((), str(tmp_path / "status")) is None
 
 
 def test_describe_matches_by_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

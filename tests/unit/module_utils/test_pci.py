@@ -34,6 +34,23 @@ def test_gpus_and_switches_and_nothing_else(tmp_path: Path) -> None:
     assert pci.nvswitches(devices) == 2
 
 
+def test_the_bus_of_a_real_h200(tmp_path: Path) -> None:
+    """A virtual machine's, to which one GPU is passed through, as it was seen on 2026-11-20."""
+    directory = bus(
+        tmp_path,
+        ("0000:00:00.0", "8086", "0d57", "060000"),
+        ("0000:00:01.0", "1af4", "1042", "018000"),
+        ("0000:00:02.0", "1af4", "1042", "018000"),
+        ("0000:00:03.0", "1af4", "1041", "020000"),
+        ("0000:00:04.0", "1af4", "1053", "ffff00"),
+        ("0000:00:05.0", "1af4", "1044", "ffff00"),
+        ("0000:00:06.0", "10de", "2335", "030200"),
+    )
+    devices = pci.nvidia_devices(directory)
+    assert [(gpu["address"], gpu["pci_id"]) for gpu in pci.gpus(devices)] == [("0000:00:06.0", "10de:2335")]
+    assert pci.nvswitches(devices) == 0
+
+
 def test_no_bus_and_a_device_that_cannot_be_read(tmp_path: Path) -> None:
     assert pci.nvidia_devices(str(tmp_path / "missing")) == []
     (tmp_path / "0000:00:00.0").mkdir()

@@ -87,6 +87,7 @@ V100 = gpu("Tesla V100-SXM2-16GB", "1db1")
 T4 = gpu("Tesla T4", "1eb8")
 A100 = gpu("NVIDIA A100-SXM4-80GB", "20b2")
 H100 = gpu("NVIDIA H100 PCIe", "2331")
+H200 = gpu("NVIDIA H200", "2335", "9.0")
 RTX5090 = gpu("NVIDIA GeForce RTX 5090", "2b85")
 UNKNOWN = gpu("NVIDIA Tomorrow 1", "ffff")
 # What the guides install of CUDA 9.0, and its runtime.

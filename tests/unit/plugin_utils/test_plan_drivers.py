@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
 
-from tests.unit.plugin_utils.cases import A100, GOOD, H100, V100, Facts, debian, driver, planned, refusals, ubuntu
+from tests.unit.plugin_utils.cases import A100, GOOD, H100, H200, V100, Facts, debian, driver, planned, refusals, ubuntu
 
 KEY = "/var/lib/dkms/mok.pub"
 
@@ -41,6 +41,17 @@ def test_of_a_driver_of_our_own_the_same_holds() -> None:
 
 def test_where_there_is_none_the_plan_installs_one() -> None:
     assert planned({}, ubuntu("22.04", gpus=[A100]))["driver"]["packages"] != []
+
+
+@pytest.mark.parametrize("become", [True, False])
+def test_one_that_runs_and_was_installed_by_nobody_here_stays(become: bool) -> None:
+    """A cloud's machine with its driver mounted: neither a package nor a file where packages put it tells of it."""
+    mounted = {"installed": None, "loaded": "580.159.04", "fabric_manager": None}
+    plan = planned({}, ubuntu("24.04", gpus=[H200], driver=mounted, become=become))
+    assert (plan["device"], plan["tensorflow"]["requirement"]) == ("gpu", "tensorflow[and-cuda]==2.21.0")
+    assert (plan["driver"]["branch"], plan["driver"]["packages"]) == ("580", [])
+    assert plan["roles"][-1] == "tensorflow_pip"
+    assert not {"nvidia_repo", "nvidia_driver"} & set(plan["roles"])
 
 
 # -- repositories carry what they are proved to carry ------------------------------------------------------------------
