@@ -45,6 +45,7 @@ requirements:
   - named in C(callbacks_enabled) of ansible.cfg
 """
 
+STOPPED = "the run stopped before it was done here, for too many hosts had failed"
 CELLS = ("method", "device", "python", "tensorflow")
 
 
@@ -67,6 +68,7 @@ class CallbackModule(CallbackBase):
         self._times: dict[tuple[str, str], dict[str, float]] = {}
         self._machines: dict[str, report.Machine] = {}
         self._failed: dict[str, tuple[str, list[str]]] = {}
+        self._stopped = False
         self._log: dict[str, str] = {}
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -126,6 +128,10 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host that does not answer."""
         self._failed[self._seen(result)] = ("unreachable", failures.unreachable(result._result))
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """All hosts of a batch have failed, or more than may fail; the others have no say any more."""
+        self._stopped = True
 
     def _seconds(self, host: str) -> float:
         first = self._first.get(host, 0.0)
@@ -200,6 +206,9 @@ class CallbackModule(CallbackBase):
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
         results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
         results += [self._ended_badly(host) for host in lost]
+        if self._stopped:
+            rest = self._first.keys() - told.keys() - lost
+            results += [result_table.Result(h, "stopped", self._seconds(h), problems=[STOPPED]) for h in rest]
         if results:
             text = result_table.render(results, self._write_log(lost), self._write_report(results, told))
             self._display.display(f"\n{text}\n")

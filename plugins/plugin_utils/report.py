@@ -160,7 +160,7 @@ def _steps(times: Times) -> list[Document]:
 
 
 def junit(made: Document) -> str:
-    """A test case for each host. A host that was refused or failed has failed; one that did not answer is in error."""
+    """A test case for each host: refused or failed is a failure, no answer an error, and what the run did not come to is skipped."""
     hosts = made["hosts"]
     count = {state: sum(host["state"] == state for host in hosts) for state in FAILURES}
     suite = ET.Element(
@@ -169,7 +169,7 @@ def junit(made: Document) -> str:
         tests=str(len(hosts)),
         failures=str(count["refused"] + count["failed"]),
         errors=str(count["unreachable"]),
-        skipped="0",
+        skipped=str(count["stopped"]),
         timestamp=made["started"].removesuffix("Z"),
         time=str(made["seconds"]),
     )
@@ -178,7 +178,7 @@ def junit(made: Document) -> str:
             suite, "testcase", classname=made["playbook"], name=host["host"], time=str(host["seconds"])
         )
         if host["state"] in FAILURES:
-            kind = "error" if host["state"] == "unreachable" else "failure"
+            kind = {"unreachable": "error", "stopped": "skipped"}.get(host["state"], "failure")
             text = _printable("\n".join(host["problems"]))
             ET.SubElement(case, kind, type=host["state"], message=text.partition("\n")[0]).text = text
     suites = ET.Element("testsuites")
@@ -212,7 +212,7 @@ def page(made: Document) -> str:
 
 def _gravity(host: Mapping[str, Any]) -> int:
     """Orders what needs attention before what is right."""
-    order = ("failed", "unreachable", "refused")
+    order = ("failed", "unreachable", "refused", "stopped")
     return order.index(host["state"]) if host["state"] in order else len(order)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 HEADER = ("host", "method", "device", "Python", "TensorFlow", "session", "seconds")
-FAILURES = ("refused", "failed", "unreachable")
+FAILURES = ("refused", "failed", "unreachable", "stopped")
 WITHOUT_SESSION = ("planned", "removed")
 SINGLE_ROWS = 40  # of more hosts, those whose rows are equal share one
 NAMED = 3
