@@ -24,7 +24,7 @@ version_added: 0.1.0
 description:
   - On a terminal shows how many hosts are done, running, waiting or lost, and of running hosts the role, the step and for how long.
   - Above it stay failures, warnings, differences and what a play has to show. Steps that went well leave no line.
-  - Where the output is no terminal, with C(-v) and with C(--step), prints what P(tensorwright.fleet.fleet#callback) prints.
+  - Where the output is no terminal, under ansible-runner, with C(-v) and with C(--step), prints what P(tensorwright.fleet.fleet#callback) prints.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -100,7 +100,8 @@ class CallbackModule(Lines):
 
     def _wanted(self) -> bool:
         terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        return terminal and not self._display.verbosity and not context.CLIARGS.get("step")
+        recorded = "AWX_ISOLATED_DATA_DIR" in os.environ  # by ansible-runner, whose terminal nobody looks at
+        return terminal and not recorded and not self._display.verbosity and not context.CLIARGS.get("step")
 
     # --- the run ---
 
