@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible import context
 from ansible_collections.tensorwright.fleet.plugins.callback.fleet import CallbackModule as Lines
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, progress
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.board import Board, Screen, clock
 
 DOCUMENTATION = r"""
@@ -24,7 +24,8 @@ version_added: 0.1.0
 description:
   - On a terminal shows how many hosts are done, running, waiting or lost, and of running hosts the role, the step and for how long.
   - Above it stay failures, warnings, differences and what a play has to show. Steps that went well leave no line.
-  - Where the output is no terminal, under ansible-runner, with C(-v) and with C(--step), prints what P(tensorwright.fleet.fleet#callback) prints.
+  - Where the output is no terminal, under ansible-runner, with C(-v) and with C(--step), prints what
+    P(tensorwright.fleet.fleet#callback) prints.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -47,6 +48,7 @@ class Live:
         self._over = threading.Event()
         self._print = display.display
         display.display = self.above
+        progress.listen()
         atexit.register(self.stop)
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -58,6 +60,8 @@ class Live:
         """Show how far the run is by now."""
         with self._lock:
             if not self._over.is_set():
+                for host, said in progress.told():
+                    self.board.tell(host, said)
                 self._screen.show(self.board.lines(time.monotonic(), *self._screen.size()))
 
     def above(self, *arguments: Any, **options: Any) -> None:

@@ -18,6 +18,7 @@ class _Host:
     role: str = ""
     step: str = ""
     since: float = 0.0
+    at: str = ""  # what it is at within the step, where that is known
 
 
 @dataclass
@@ -35,6 +36,11 @@ class Board:
     def start(self, host: str, role: str, step: str, now: float) -> None:
         """The host begins with a step."""
         self._hosts[host] = _Host("running", role, step, now)
+
+    def tell(self, host: str, at: str) -> None:
+        """The host has said what it is at."""
+        if at and host in self._hosts:
+            self._hosts[host].at = at
 
     def end(self, host: str, state: str = "waiting") -> None:
         """The host's step is over, and with another state than `waiting`, the host's run as well."""
@@ -64,7 +70,7 @@ class Board:
         roles = min(max((len(host.role) for _, host in shown), default=0), width // 5)
         lines = [_line([(self.headline(), width - 9)], clock(now - self.begin), width)]
         for name, host in shown:
-            cells = [("", 0), (name, names), (host.role, roles), (host.step, width - names - roles - 15)]
+            cells = [("", 0), (name, names), (host.role, roles), (host.at or host.step, width - names - roles - 15)]
             lines.append(_line(cells, clock(now - host.since), width))
         if len(shown) < len(running):
             lines.append(_fit(f"  … and {len(running) - len(shown)} more", width - 1))
