@@ -47,6 +47,8 @@ class Glass:
             self.column = 0
         elif character == "\n":
             self._next()
+        elif character == "\t":
+            self.column = min(self.columns - 1, self.column // 8 * 8 + 8)
         else:
             assert character.isprintable(), f"{character!r} changes the terminal"
             if self.column == self.columns:
