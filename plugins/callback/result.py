@@ -191,10 +191,12 @@ class CallbackModule(CallbackBase):
             times=self._times,
         )
         try:
-            return report.write(report.document(run), directory)
+            page = report.write(report.document(run), directory)
         except OSError as error:
             self._display.warning(f"There is no report of this run: {directory} cannot be written ({error.strerror}).")
             return ""
+        near = os.path.relpath(page)
+        return page if near.startswith("..") else near
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the table, after the report that it names."""

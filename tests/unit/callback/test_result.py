@@ -243,6 +243,16 @@ def test_a_relative_directory_is_that_of_the_settings(
     assert reported(run, tmp_path / "mine")
 
 
+def test_a_page_below_the_working_directory_is_named_from_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run.callback._plugin_options = {"reports": str(tmp_path / "mine")}
+    (report,) = [line for line in run.end({"a": TOLD}) if line.startswith("Report: ")]
+    assert report.startswith("Report: mine/2")
+    assert (tmp_path / report.removeprefix("Report: ")).is_file()
+
+
 def test_a_report_that_cannot_be_written_is_a_warning(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     run.callback._plugin_options = {"reports": str(tmp_path / "file")}
