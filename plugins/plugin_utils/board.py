@@ -23,7 +23,7 @@ class _Host:
 
 @dataclass
 class Board:
-    """How far a run is. All times are those of one clock, in seconds."""
+    """How far a run is. All times are those of one clock, in seconds. It may be looked at by another thread than writes it."""
 
     begin: float
     _hosts: dict[str, _Host] = field(default_factory=dict)
@@ -54,14 +54,14 @@ class Board:
 
     def headline(self) -> str:
         """How many hosts there are in which state."""
-        states = [host.state for host in self._hosts.values()]
+        states = [host.state for host in list(self._hosts.values())]
         counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
         return f"{len(states)} {'host' if len(states) == 1 else 'hosts'}: {counts or 'none yet'}"
 
     def lines(self, now: float, width: int, height: int) -> list[str]:
         """The board for a terminal of this size: the count, and the running hosts, who has been at a step for longest first."""
         running = sorted(
-            ((name, host) for name, host in self._hosts.items() if host.state == "running"),
+            ((name, host) for name, host in list(self._hosts.items()) if host.state == "running"),
             key=lambda item: item[1].since,
         )
         room = max(1, min(ROWS, height - 3))

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, planview, receipts, result_table
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.result_table import FAILURES, SINGLE_ROWS, Result
 
@@ -125,8 +125,17 @@ def _failures(results: Iterable[Result]) -> list[Document]:
     for result in results:
         for problem in result.problems:
             told.setdefault((result.state, failures.without_host(problem, result.host)), []).append(result.host)
-    found = [{"state": state, **failures.parts(said), "hosts": hosts} for (state, said), hosts in told.items()]
+    found = [
+        {"state": state, **_explained(failures.parts(said)), "hosts": hosts} for (state, said), hosts in told.items()
+    ]
     return sorted(found, key=lambda one: -len(one["hosts"]))
+
+
+def _explained(parts: dict[str, str]) -> dict[str, str]:
+    """With cause and remedy also where a module of ours has put both into its sentence."""
+    _, _, page = parts.get("see", "").rpartition("#")
+    known = {row.id: {"cause": row.cause, "remedy": row.remedy} for row in troubles.ROWS if row.id == page}
+    return {**known.get(page, {}), **parts}
 
 
 def _plans(plans: Mapping[str, Mapping[str, Any]]) -> list[Document]:

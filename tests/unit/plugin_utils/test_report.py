@@ -64,7 +64,17 @@ def test_the_document_has_each_failure_and_each_plan_once() -> None:
     assert made["failures"][1]["remedy"].startswith("wait for it")
     assert len(made["plans"]) == 6
     assert sum(len(plan["hosts"]) for plan in made["plans"]) == 44
-    assert ["method", "native at /opt/tensorflow, as root, about 1750 MB"] in map(list, made["plans"][-1]["rows"])
+    rows = [list(row) for plan in made["plans"] for row in plan["rows"]]
+    assert ["method", "native at /opt/tensorflow, as root, about 1750 MB"] in rows
+
+
+def test_what_our_modules_say_in_one_sentence_has_cause_and_remedy_too() -> None:
+    said = "Build: /opt/tensorflow: the disk is full; nothing was put in its place\n  see: docs/troubleshooting.md#disk-full"
+    bad = Result(host="a", state="failed", seconds=0, problems=(said,))
+    (failure,) = report.document(replace(fleet(0), results=[bad]))["failures"]
+    assert failure["cause"] == "the disk is full"
+    assert failure["remedy"].startswith("free space")
+    assert failure["what"].endswith("nothing was put in its place")
 
 
 def test_steps_are_those_that_took_longest() -> None:
