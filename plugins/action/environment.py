@@ -57,4 +57,4 @@ def look(path: str, seconds: float) -> str:
     """The command that prints the end of an environment's log, if it was written in the last so many seconds."""
     parent, name = os.path.split(path.rstrip("/"))
     log = shlex.quote(os.path.join(parent, ".tensorwright", "log", f"{name}.log"))
-    return f"find {log} -newermt '{int(seconds)} seconds ago' -exec tail -n {LINES} {{}} +"
+    return f"find {log} -newermt '{int(seconds) + 1} seconds ago' -exec tail -n {LINES} {{}} +"

@@ -68,6 +68,9 @@ class CallbackModule(CallbackBase):
         self._times: dict[tuple[str, str], dict[str, float]] = {}
         self._machines: dict[str, report.Machine] = {}
         self._failed: dict[str, tuple[str, list[str]]] = {}
+        self._play = ""  # the last one, with those for whom it is, and those whom it came to
+        self._asked: set[str] = set()
+        self._reached: set[str] = set()
         self._stopped = False
         self._log: dict[str, str] = {}
 
@@ -82,9 +85,17 @@ class CallbackModule(CallbackBase):
             for role in receipts.roles():
                 receipts.code(role)
 
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """A play, or with `serial` the next batch of it."""
+        if play._uuid != self._play:
+            self._play, self._reached = play._uuid, set()
+            inventory = play.get_variable_manager()._inventory
+            self._asked = {str(host.get_name()) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)}
+
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A host's time begins with its first task, and a step's with its own."""
         name, now = str(host.get_name()), time.monotonic()
+        self._reached.add(name)
         self._first.setdefault(name, now)
         self._since[name, task._uuid] = now
 
@@ -130,7 +141,7 @@ class CallbackModule(CallbackBase):
         self._failed[self._seen(result)] = ("unreachable", failures.unreachable(result._result))
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
-        """All hosts of a batch have failed, or more than may fail; the others have no say any more."""
+        """More hosts have failed than may fail, and the others are not gone on with."""
         self._stopped = True
 
     def _seconds(self, host: str) -> float:
@@ -208,9 +219,9 @@ class CallbackModule(CallbackBase):
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
         results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
         results += [self._ended_badly(host) for host in lost]
-        if self._stopped:
-            rest = self._first.keys() - told.keys() - lost
-            results += [result_table.Result(h, "stopped", self._seconds(h), problems=[STOPPED]) for h in rest]
+        stopped = self._asked if self._stopped else self._asked - self._reached if self._reached else set()
+        for host in stopped - told.keys() - lost:
+            results.append(result_table.Result(host, "stopped", self._seconds(host), problems=[STOPPED]))
         if results:
             text = result_table.render(results, self._write_log(lost), self._write_report(results, told))
             self._display.display(f"\n{text}\n")

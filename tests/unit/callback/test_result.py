@@ -261,7 +261,14 @@ def test_a_report_that_cannot_be_written_is_a_warning(run: Run, tmp_path: Path) 
     assert lines[-1] == "1 host: 1 installed; 1 changed."
 
 
-def test_hosts_that_a_stopped_run_did_not_come_to(run: Run) -> None:
+def a_play(*hosts: str) -> Any:
+    found = [SimpleNamespace(get_name=lambda host=host: host) for host in hosts]
+    inventory = SimpleNamespace(get_hosts=lambda _pattern, ignore_restrictions: found)
+    return SimpleNamespace(_uuid="1", hosts="all", get_variable_manager=lambda: SimpleNamespace(_inventory=inventory))
+
+
+def test_hosts_that_were_stopped_because_of_others(run: Run) -> None:
+    run.callback.v2_playbook_on_play_start(a_play("a", "b"))
     run.start("a", "b")
     run.event("failed", "a", {"msg": "no"})
     run.event("ok", "b")
@@ -270,3 +277,19 @@ def test_hosts_that_a_stopped_run_did_not_come_to(run: Run) -> None:
     assert lines[2].split()[5] == "stopped"
     assert "b: the run stopped before it was done here, for too many hosts had failed" in lines
     assert lines[-1] == "2 hosts: 1 failed, 1 stopped; none changed."
+
+
+def test_hosts_of_batches_that_were_left_out(run: Run) -> None:
+    for _ in ("first batch", "second batch"):
+        run.callback.v2_playbook_on_play_start(a_play("a", "b", "c"))
+    run.start("a", "b")
+    run.event("failed", "b", {"msg": "no"})
+    lines = run.end({"a": TOLD}, failures={"b": 1})
+    assert [line.split()[5] for line in lines[1:4]] == ["Hello,", "failed", "stopped"]
+
+
+def test_hosts_of_a_play_that_tells_no_result_are_not_stopped(run: Run) -> None:
+    run.callback.v2_playbook_on_play_start(a_play("a", "b"))
+    run.start("a", "b")
+    run.event("failed", "a", {"msg": "no"})
+    assert run.end({}, failures={"a": 1})[-1] == "1 host: 1 failed; none changed."
