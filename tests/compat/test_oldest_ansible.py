@@ -41,3 +41,11 @@ def test_plan_of_this_machine() -> None:
     assert "failed=0" in result.stdout
     assert "changed=0" in result.stdout
     assert "tensorflow" in result.stdout
+
+
+@pytest.mark.parametrize("share", [100, 50])
+def test_installation_in_check_mode(share: int) -> None:
+    result = oldest("site.yml", "--check", "--extra-vars", f"tensorwright_max_fail_percentage={share}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 host: 1 planned; " in result.stdout
+    assert "WARNING" not in result.stderr
