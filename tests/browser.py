@@ -44,9 +44,11 @@ def ask(address: str, body: dict[str, Any] | None = None, method: str = "POST") 
         return json.load(answer)["value"]
 
 
-def session(driver: str, profile: str) -> str:
-    """Start a browser, once the driver listens; return its address."""
-    options = {"goog:chromeOptions": {"args": [*CHROMIUM, f"--user-data-dir={profile}"]}}
+def session(driver: str, profile: str, logs: bool = False) -> str:
+    """Start a browser, once the driver listens, which keeps what pages write to its console if asked to; return its address."""
+    options: dict[str, Any] = {"goog:chromeOptions": {"args": [*CHROMIUM, f"--user-data-dir={profile}"]}}
+    if logs:
+        options["goog:loggingPrefs"] = {"browser": "ALL"}
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table that a run ends with."""
+"""The table that a run ends with, and the report that it leaves."""
 
 from __future__ import annotations
 
@@ -11,30 +11,46 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, result_table
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, report, result_table
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 DOCUMENTATION = r"""
 name: result
 type: aggregate
-short_description: The table that a run ends with
+short_description: The table that a run ends with, and the report that it leaves
 version_added: 0.1.0
 description:
   - Prints one row for each host, what went wrong and what to type next, once the run is over.
   - A host's row is what the run left in the statistics of that host under C(tensorflow_result), or how the host failed.
   - What a failed task has printed is written into C(tensorwright/failures.log) below Ansible's home; the last run's only.
-  - Prints nothing after runs that left neither.
+  - Leaves C(report.json), C(junit.xml) and C(index.html) in a directory of the run's own, named after its begin in UTC; the newest 100
+    of these stay. They are their owner's alone, for they name machines, paths and what failed there. No login of a URL is in them, and
+    nothing of a task that has C(no_log).
+  - Prints and leaves nothing after runs that left neither.
+options:
+  reports:
+    description:
+      - The directory of the reports; a relative one is below that of C(ansible.cfg). V(none) leaves no reports.
+      - Empty means C(tensorwright/reports) below Ansible's home.
+    type: str
+    default: ""
+    env:
+      - name: TENSORWRIGHT_REPORTS
+    ini:
+      - section: tensorwright
+        key: reports
 requirements:
   - named in C(callbacks_enabled) of ansible.cfg
 """
 
+STOPPED = "the run stopped before it was done here, for too many hosts had failed"
 CELLS = ("method", "device", "python", "tensorflow")
 
 
 class CallbackModule(CallbackBase):
-    """Collects how each host fares, and prints the table at the end."""
+    """Collects how each host fares, and tells it at the end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -44,13 +60,23 @@ class CallbackModule(CallbackBase):
     def __init__(self, display: Any = None, options: Any = None) -> None:
         super().__init__(display=display, options=options)
         self._started_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._begin = time.monotonic()
+        self._playbook = ""
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
+        self._since: dict[tuple[str, str], float] = {}
+        self._times: dict[tuple[str, str], dict[str, float]] = {}
+        self._machines: dict[str, report.Machine] = {}
         self._failed: dict[str, tuple[str, list[str]]] = {}
+        self._play = ""  # the last one, with those for whom it is, and those whom it came to
+        self._asked: set[str] = set()
+        self._reached: set[str] = set()
+        self._stopped = False
         self._log: dict[str, str] = {}
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
+        self._playbook = os.path.basename(str(getattr(playbook, "_file_name", "")))
         with suppress(Exception):  # a table that cannot be read is the plan's to refuse, with its reason
             from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
 
@@ -59,30 +85,47 @@ class CallbackModule(CallbackBase):
             for role in receipts.roles():
                 receipts.code(role)
 
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """A play, or with `serial` the next batch of it."""
+        if play._uuid != self._play:
+            self._play, self._reached = play._uuid, set()
+            inventory = play.get_variable_manager()._inventory
+            self._asked = {str(host.get_name()) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)}
+
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
-        """A host's time begins with its first task."""
-        self._first.setdefault(host.get_name(), time.monotonic())
+        """A host's time begins with its first task, and a step's with its own."""
+        name, now = str(host.get_name()), time.monotonic()
+        self._reached.add(name)
+        self._first.setdefault(name, now)
+        self._since[name, task._uuid] = now
 
     def _seen(self, result: Any) -> str:
-        name = str(result._host.get_name())
-        self._last[name] = time.monotonic()
+        name, now, task = str(result._host.get_name()), time.monotonic(), result._task
+        self._last[name] = now
+        since = self._since.pop((name, task._uuid), None)
+        if since is not None:
+            by_host = self._times.setdefault((_role(task), _heading(task)), {})
+            by_host[name] = by_host.get(name, 0.0) + now - since
         return name
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        """A host's time ends with its last task."""
-        self._seen(result)
+        """A host's time ends with its last task. What the host is, its facts have told."""
+        name, facts = self._seen(result), result._result.get("ansible_facts")
+        if isinstance(facts, Mapping) and isinstance(facts.get("tensorflow_host"), Mapping):
+            self._machines[name] = report.Machine.seen(facts["tensorflow_host"])
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """A host's time ends with its last task."""
-        self._seen(result)
+        """A host's time ends with its last task; a step that was skipped took none."""
+        name = str(result._host.get_name())
+        self._last[name] = time.monotonic()
+        self._since.pop((name, result._task._uuid), None)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """The last failure of a host is the one that ended its run; earlier ones were rescued."""
         name = self._seen(result)
         if ignore_errors:
             return
-        # What a host fills into a task's name would keep equal failures apart.
-        task, heading = result._task, re.sub(r"\s*\{\{.*?\}\}", "", result._task.name) or result._task.action
+        task, heading = result._task, _heading(result._task)
         said = failures.problems(result._result)
         if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
             self._failed[name] = ("refused", said)
@@ -96,6 +139,10 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host that does not answer."""
         self._failed[self._seen(result)] = ("unreachable", failures.unreachable(result._result))
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """More hosts have failed than may fail, and the others are not gone on with."""
+        self._stopped = True
 
     def _seconds(self, host: str) -> float:
         first = self._first.get(host, 0.0)
@@ -137,8 +184,33 @@ class CallbackModule(CallbackBase):
             return ""
         return path
 
+    def _write_report(self, results: list[result_table.Result], told: Mapping[str, Mapping[str, Any]]) -> str:
+        """Write the report; return where its page is, or nothing."""
+        wanted = str(self.get_option("reports") or os.path.join(constants.ANSIBLE_HOME, "tensorwright", "reports"))
+        if wanted == "none":
+            return ""
+        below = os.path.dirname(str(constants.CONFIG_FILE or ""))
+        directory = os.path.abspath(os.path.join(below, os.path.expanduser(wanted)))
+        run = report.Run(
+            playbook=self._playbook,
+            check=bool(context.CLIARGS.get("check")),
+            started=self._started_at,
+            seconds=time.monotonic() - self._begin,
+            results=results,
+            machines=self._machines,
+            plans={host: said["plan"] for host, said in told.items() if isinstance(said.get("plan"), Mapping)},
+            times=self._times,
+        )
+        try:
+            page = report.write(report.document(run), directory)
+        except OSError as error:
+            self._display.warning(f"There is no report of this run: {directory} cannot be written ({error.strerror}).")
+            return ""
+        near = os.path.relpath(page)
+        return page if near.startswith("..") else near
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Print the table."""
+        """Print the table, after the report that it names."""
         told = {
             host: custom["tensorflow_result"]
             for host, custom in stats.custom.items()
@@ -147,6 +219,18 @@ class CallbackModule(CallbackBase):
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
         results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
         results += [self._ended_badly(host) for host in lost]
-        text = result_table.render(results, self._write_log(lost))
-        if text:
+        stopped = self._asked if self._stopped else self._asked - self._reached if self._reached else set()
+        for host in stopped - told.keys() - lost:
+            results.append(result_table.Result(host, "stopped", self._seconds(host), problems=[STOPPED]))
+        if results:
+            text = result_table.render(results, self._write_log(lost), self._write_report(results, told))
             self._display.display(f"\n{text}\n")
+
+
+def _role(task: Any) -> str:
+    return str(task._role.get_name()).rpartition(".")[2] if task._role else ""
+
+
+def _heading(task: Any) -> str:
+    """What a task is called for all hosts alike: what a host fills into its name would keep equal ones apart."""
+    return re.sub(r"\s*\{\{.*?\}\}", "", task.name) or str(task.action)

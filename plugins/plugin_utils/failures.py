@@ -140,14 +140,30 @@ def _place(result: Mapping[str, Any]) -> list[str]:
     return [f"output: {result['log']} on the host"] if result.get("log") else []
 
 
+LABELS = ("cause", "remedy", "see", "output", "last words")
+
+
+def _label(line: str) -> str:
+    """Which of the labels a line has; empty for none."""
+    label, colon, _ = line.partition(": ")
+    return label if colon and label in LABELS else ""
+
+
 def statement(task: str, said: list[str]) -> str:
     """What a failure is told as in the closing table, under one heading."""
-    labels = ("cause: ", "remedy: ", "see: ", "output: ", "last words: ")
-    heading = [line for line in said if not line.startswith(labels)]
-    details = [line for line in said if line.startswith(labels)]
+    heading = [line for line in said if not _label(line)]
+    details = [line for line in said if _label(line)]
     return "\n".join(
         [f"{task}: {' '.join(heading)}" if heading else f"{task} failed", *(f"  {line}" for line in details)]
     )
+
+
+def parts(statement: str) -> dict[str, str]:
+    """A statement taken apart again: `what` happened, and what follows by its label."""
+    what, *details = statement.splitlines()
+    lines = [line.strip() for line in details]
+    told = {label: line[len(label) + 2 :] for line in lines if (label := _label(line))}
+    return {"what": " ".join([what, *(line for line in lines if not _label(line))]), **told}
 
 
 def log_entry(host: str, task: str, result: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ _NAMED_HOSTS = 6
 _LABEL = 11
 
 Pair = tuple[str, Mapping[str, Any]]
+Row = tuple[str, str]
 
 
 def view(pairs: Iterable[Sequence[Any]], form: str = "text") -> str:
@@ -37,16 +38,21 @@ def _text(plans: Sequence[Pair]) -> Iterator[str]:
         yield _count(len(refused), "problem") + ":"
         yield from (f"  {line}" for line in refused)
         yield ""
-    groups: dict[str, list[Pair]] = {}
-    for host, plan in plans:
-        if not plan.get("problems"):
-            groups.setdefault(json.dumps(plan, sort_keys=True), []).append((host, plan))
-    good = sum(map(len, groups.values()))
-    yield f"{_count(len(groups), 'plan')} for {_count(good, 'host')}"
-    for group in sorted(groups.values(), key=lambda group: (-len(group), group[0][0])):
+    distinct = groups(plans)
+    yield f"{_count(len(distinct), 'plan')} for {_count(sum(map(len, distinct)), 'host')}"
+    for group in distinct:
         yield ""
         yield _hosts([host for host, _ in group])
-        yield from (f"  {line}" for line in _lines(group[0][1]))
+        yield from (f"  {label:<{_LABEL}} {text}" for label, text in rows(group[0][1]))
+
+
+def groups(plans: Iterable[Pair]) -> list[list[Pair]]:
+    """The hosts whose plans hold, those of equal plans together, the most common plan first."""
+    equal: dict[str, list[Pair]] = {}
+    for host, plan in plans:
+        if not plan.get("problems"):
+            equal.setdefault(json.dumps(plan, sort_keys=True), []).append((host, plan))
+    return sorted(equal.values(), key=lambda group: (-len(group), group[0][0]))
 
 
 def _count(number: int, what: str) -> str:
@@ -59,7 +65,8 @@ def _hosts(names: Sequence[str]) -> str:
     return f"{listed} and {more} more:" if more > 0 else f"{listed}:"
 
 
-def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+def rows(plan: Mapping[str, Any]) -> Iterator[Row]:
+    """A plan as a person reads it: labels and what they stand for."""
     tensorflow, space, python = plan["tensorflow"], plan["space"], plan["python"]
     yield _line("TensorFlow", f"{tensorflow['version']} ({tensorflow['requirement']})")
     where = f" at {plan['path']['absolute']}" if plan["path"]["absolute"] and plan["method"] != "docker" else ""
@@ -87,7 +94,7 @@ def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
         yield _line("note", note)
 
 
-def _gpu(plan: Mapping[str, Any]) -> Iterator[str]:
+def _gpu(plan: Mapping[str, Any]) -> Iterator[Row]:
     if plan["device"] != "gpu":
         return
     cuda, driver, repository = plan["cuda"], plan["driver"], plan["repository"]
@@ -109,5 +116,5 @@ def _gpu(plan: Mapping[str, Any]) -> Iterator[str]:
         yield _line("repository", f"{repository['distro']}/{repository['architecture']}, key {repository['key']}")
 
 
-def _line(label: str, text: object) -> str:
-    return f"{label:<{_LABEL}} {text}"
+def _line(label: str, text: object) -> Row:
+    return label, str(text)

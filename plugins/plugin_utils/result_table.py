@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 HEADER = ("host", "method", "device", "Python", "TensorFlow", "session", "seconds")
-FAILURES = ("refused", "failed", "unreachable")
+FAILURES = ("refused", "failed", "unreachable", "stopped")
 WITHOUT_SESSION = ("planned", "removed")
 SINGLE_ROWS = 40  # of more hosts, those whose rows are equal share one
 NAMED = 3
@@ -58,7 +58,8 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _sorted(results: Iterable[Result]) -> list[Result]:
+def in_order(results: Iterable[Result]) -> list[Result]:
+    """The results by their hosts' names, web2 before web10."""
     return sorted(results, key=lambda result: _natural(result.host))
 
 
@@ -116,7 +117,8 @@ def _lines(label: str, said: Mapping[str, Sequence[str]], total: int) -> list[st
     ]
 
 
-def _summary(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result]) -> str:
+    """How many hosts ended how, in one line."""
     states: dict[str, int] = {}
     for result in results:
         states[result.state] = states.get(result.state, 0) + 1
@@ -127,9 +129,12 @@ def _summary(results: Sequence[Result]) -> str:
     return f"{len(results)} {'host' if len(results) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
 
 
-def render(results: Iterable[Result], log: str = "") -> str:
-    """The whole text; empty where there is no host to speak of. `log` is the file with what failed tasks have printed."""
-    hosts = _sorted(results)
+def render(results: Iterable[Result], log: str = "", report: str = "") -> str:
+    """The whole text; empty where there is no host to speak of.
+
+    `log` is the file with what failed tasks have printed, `report` the page.
+    """
+    hosts = in_order(results)
     if not hosts:
         return ""
     right = [result for result in hosts if result.state not in FAILURES]
@@ -144,6 +149,7 @@ def render(results: Iterable[Result], log: str = "") -> str:
         _lines("Note", notes, len(hosts)),
         _lines("Activate", activations, len(hosts)),
         [f"All that failed steps have printed: {log}"] if log else [],
-        [_summary(hosts)],
+        [f"Report: {report}"] if report else [],
+        [summary(hosts)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)

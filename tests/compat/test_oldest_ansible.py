@@ -13,7 +13,7 @@ PLAYBOOKS = sorted(path.relative_to(ROOT) for path in [ROOT / "site.yml", *ROOT.
 
 def oldest(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook of the oldest release in the checkout, as a user of that release does."""
-    environment = {**os.environ, "PATH": f"{OLDEST}:{os.environ['PATH']}"}
+    environment = {**os.environ, "TENSORWRIGHT_REPORTS": "none", "PATH": f"{OLDEST}:{os.environ['PATH']}"}
     return subprocess.run(
         [OLDEST / "ansible-playbook", "-i", "hosts", *arguments],
         cwd=ROOT,
@@ -41,3 +41,11 @@ def test_plan_of_this_machine() -> None:
     assert "failed=0" in result.stdout
     assert "changed=0" in result.stdout
     assert "tensorflow" in result.stdout
+
+
+@pytest.mark.parametrize("share", [100, 50])
+def test_installation_in_check_mode(share: int) -> None:
+    result = oldest("site.yml", "--check", "--extra-vars", f"tensorwright_max_fail_percentage={share}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 host: 1 planned; " in result.stdout
+    assert "WARNING" not in result.stderr

@@ -16,7 +16,11 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 TASK_FILES = sorted(path.relative_to(ROOT) for path in ROOT.glob("roles/*/tasks/*.yml"))
-NOT_OF_ITS_ROLE = {"tensorwright_trust_receipts"}  # it concerns all roles
+NOT_OF_ITS_ROLE = {
+    "tensorwright_trust_receipts",
+    "tensorwright_serial",
+    "tensorwright_max_fail_percentage",
+}  # of all roles
 COLLECTION = "tensorwright.fleet."
 # What a reference is, by how it is written. A reference of any other form has to be added here, and is then looked up as well.
 REFERENCES = {

@@ -60,6 +60,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
             "ANSIBLE_CONFIG": str(place / "ansible.cfg"),
             "ANSIBLE_HOME": str(place),
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "TENSORWRIGHT_REPORTS": "none",
             "LC_ALL": "C.UTF-8",
         },
         capture_output=True,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,11 +31,14 @@ class Run:
         self.printed: list[str] = []
         self.now = 0.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        self.callback = plugin.CallbackModule(display=SimpleNamespace(display=self.printed.append, verbosity=0))
+        display = SimpleNamespace(display=self.printed.append, warning=self.printed.append, verbosity=0)
+        self.callback = plugin.CallbackModule(display=display)
+        self.callback._plugin_options = {"reports": "none"}
 
-    def start(self, *hosts: str) -> None:
+    def start(self, *hosts: str, name: str = "Install a thing", uuid: str = "1") -> None:
         for host in hosts:
-            self.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda host=host: host), None)
+            task = SimpleNamespace(name=name, action="ansible.builtin.apt", _role=None, _uuid=uuid)
+            self.callback.v2_runner_on_start(SimpleNamespace(get_name=lambda host=host: host), task)
 
     def event(self, kind: str, host: str, result: Any = None, action: str = "ansible.builtin.apt", **more: Any) -> None:
         self.now += 1
@@ -42,6 +46,7 @@ class Run:
         task = SimpleNamespace(
             action=action,
             name=more.pop("name", "Install a thing"),
+            _uuid=more.pop("uuid", "1"),
             _role=SimpleNamespace(get_name=lambda: role) if role else None,
         )
         happened = SimpleNamespace(_host=SimpleNamespace(get_name=lambda: host), _task=task, _result=result or {})
@@ -179,3 +184,112 @@ def test_the_start_reads_ahead_and_survives_what_it_cannot_read(run: Run, monkey
 
     monkeypatch.setattr(receipts, "roles", unreadable)
     run.callback.v2_playbook_on_start(None)
+
+
+FACTS: dict[str, Any] = {
+    "distribution": "Debian",
+    "release": "12",
+    "architecture": "x86_64",
+    "driver": {"installed": "580.95.05", "loaded": None},
+    "receipts": [{"role": "cuda", "drift": ["/etc/a was edited"]}, {"role": "python", "drift": []}],
+}
+
+
+def reported(run: Run, directory: Path) -> dict[str, Any]:
+    (place,) = directory.iterdir()
+    made: dict[str, Any] = json.loads((place / "report.json").read_text())
+    assert f"Report: {place}/index.html" in "".join(run.printed)
+    return made
+
+
+def test_a_report_says_what_was_seen_of_each_host_and_how_long_steps_took(run: Run, tmp_path: Path) -> None:
+    run.callback._plugin_options = {"reports": str(tmp_path / "reports")}
+    run.callback.v2_playbook_on_start(SimpleNamespace(_file_name="/somewhere/site.yml"))
+    run.start("a", "b", name="Gathering Facts")
+    run.event("ok", "a", {"ansible_facts": {"tensorflow_host": FACTS}}, name="Gathering Facts")
+    run.event("ok", "b", name="Gathering Facts")
+    run.start("a", uuid="2")
+    run.event("failed", "a", {"msg": "no"}, uuid="2", role="tensorwright.fleet.cuda", name="Install {{ cuda }} a thing")
+    run.start("b", uuid="2")
+    run.event("skipped", "b", uuid="2", role="tensorwright.fleet.cuda")
+    run.end({"b": {**TOLD, "plan": {"problems": ["a plan that does not hold is not shown"]}}}, failures={"a": 1})
+    made = reported(run, tmp_path / "reports")
+    assert made["playbook"] == "site.yml"
+    assert [(host["host"], host["state"], host["system"], host["driver"]) for host in made["hosts"]] == [
+        ("a", "failed", "Debian 12 x86_64", "580.95.05"),
+        ("b", "installed", "", ""),
+    ]
+    assert made["hosts"][0]["drift"] == ["cuda: /etc/a was edited"]
+    assert [
+        (step["role"], step["step"], step["hosts"], step["longest"], step["slowest"]) for step in made["steps"]
+    ] == [
+        ("", "Gathering Facts", 2, 2.0, "b"),
+        ("cuda", "Install a thing", 1, 1.0, "a"),
+    ]
+
+
+def test_reports_lie_below_ansible_s_home_where_no_directory_is_named(run: Run, home: Path) -> None:
+    run.callback._plugin_options = {"reports": ""}
+    run.end({"a": TOLD})
+    assert reported(run, home / "tensorwright" / "reports")["hosts"][0]["host"] == "a"
+
+
+def test_a_relative_directory_is_that_of_the_settings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible.constants.CONFIG_FILE", str(tmp_path / "ansible.cfg"))
+    run.callback._plugin_options = {"reports": "mine"}
+    run.end({"a": TOLD})
+    assert reported(run, tmp_path / "mine")
+
+
+def test_a_page_below_the_working_directory_is_named_from_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run.callback._plugin_options = {"reports": str(tmp_path / "mine")}
+    (report,) = [line for line in run.end({"a": TOLD}) if line.startswith("Report: ")]
+    assert report.startswith("Report: mine/2")
+    assert (tmp_path / report.removeprefix("Report: ")).is_file()
+
+
+def test_a_report_that_cannot_be_written_is_a_warning(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    run.callback._plugin_options = {"reports": str(tmp_path / "file")}
+    lines = run.end({"a": TOLD})
+    assert lines[0].startswith(f"There is no report of this run: {tmp_path}/file cannot be written (")
+    assert lines[-1] == "1 host: 1 installed; 1 changed."
+
+
+def a_play(*hosts: str) -> Any:
+    found = [SimpleNamespace(get_name=lambda host=host: host) for host in hosts]
+    inventory = SimpleNamespace(get_hosts=lambda _pattern, ignore_restrictions: found)
+    return SimpleNamespace(_uuid="1", hosts="all", get_variable_manager=lambda: SimpleNamespace(_inventory=inventory))
+
+
+def test_hosts_that_were_stopped_because_of_others(run: Run) -> None:
+    run.callback.v2_playbook_on_play_start(a_play("a", "b"))
+    run.start("a", "b")
+    run.event("failed", "a", {"msg": "no"})
+    run.event("ok", "b")
+    run.callback.v2_playbook_on_no_hosts_remaining()
+    lines = run.end({}, failures={"a": 1})
+    assert lines[2].split()[5] == "stopped"
+    assert "b: the run stopped before it was done here, for too many hosts had failed" in lines
+    assert lines[-1] == "2 hosts: 1 failed, 1 stopped; none changed."
+
+
+def test_hosts_of_batches_that_were_left_out(run: Run) -> None:
+    for _ in ("first batch", "second batch"):
+        run.callback.v2_playbook_on_play_start(a_play("a", "b", "c"))
+    run.start("a", "b")
+    run.event("failed", "b", {"msg": "no"})
+    lines = run.end({"a": TOLD}, failures={"b": 1})
+    assert [line.split()[5] for line in lines[1:4]] == ["Hello,", "failed", "stopped"]
+
+
+def test_hosts_of_a_play_that_tells_no_result_are_not_stopped(run: Run) -> None:
+    run.callback.v2_playbook_on_play_start(a_play("a", "b"))
+    run.start("a", "b")
+    run.event("failed", "a", {"msg": "no"})
+    assert run.end({}, failures={"a": 1})[-1] == "1 host: 1 failed; none changed."

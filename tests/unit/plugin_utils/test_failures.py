@@ -168,3 +168,14 @@ def test_what_a_program_complains_about_counts_more_than_what_it_printed_before(
 def test_a_statement_is_one_block() -> None:
     assert failures.statement("Install", ["a", "cause: b", "see: c"]) == "Install: a\n  cause: b\n  see: c"
     assert failures.statement("Install", ["cause: b"]) == "Install failed\n  cause: b"
+
+
+def test_a_statement_can_be_taken_apart_again() -> None:
+    said = failures.statement("Install Python", ["apt-get failed", "cause: it: is locked", "remedy: wait", "see: page"])
+    assert failures.parts(said) == {
+        "what": "Install Python: apt-get failed",
+        "cause": "it: is locked",
+        "remedy": "wait",
+        "see": "page",
+    }
+    assert failures.parts("No AVX: buy another CPU.") == {"what": "No AVX: buy another CPU."}
