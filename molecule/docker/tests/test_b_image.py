@@ -187,6 +187,8 @@ def test_a_second_run_pulls_and_restarts_nothing(
     site(tensorwright_trust_receipts=False).changed_nothing()
     assert tensorflow_image.log(group) == asked
     assert running() == before
+    for root in logins("root", MACHINES).values():
+        root.check_output("docker ps --quiet --filter ancestor=%s | xargs docker rm --force", HUB)
 
 
 def test_with_receipts_a_second_run_has_nothing_to_do(site: Callable[..., Any]) -> None:
