@@ -24,7 +24,9 @@ START = [
 # An engine in a container: it mounts, it makes devices and networks, and its storage wants a file system that is no overlay.
 DOCKER = ["--privileged", "--volume", "/var/lib/docker"]
 # Where control groups are of version 1, those of a container in a container are found in a namespace of its own only.
-DOCKER_OPTIONS = "echo DOCKER_OPTS=--default-cgroupns-mode=private >/etc/default/docker\n"
+DOCKER_OPTIONS = """mkdir -p /etc/systemd/system/docker.service.d
+printf '[Service]\\nEnvironment=DOCKER_OPTS=--default-cgroupns-mode=private\\n' >/etc/systemd/system/docker.service.d/test-host.conf
+"""
 TUNNELS = "chmod 666 /dev/net/tun\n"  # as udev does, which a container has not
 
 
