@@ -30,7 +30,9 @@ options:
     elements: str
     default: []
   plain:
-    description: Packages that are needed as well, but are not NVIDIA's. They are not held, and stay when the role is removed.
+    description:
+      - Packages that are needed as well, but are not NVIDIA's. They are not held, and stay when the role is removed.
+      - With O(state=absent), those that go as well, where the role has brought them and nothing else needs them.
     type: list
     elements: str
     default: []
@@ -238,7 +240,7 @@ class Work:
     def absent(self) -> Dict[str, Any]:
         """Remove what the receipt names and no other role's does, and what came along if nothing else needs it."""
         there = set(package_set.installed(self.packages))
-        held = sorted((self.held_before & there) - self.of_others)
+        held = sorted(((self.held_before & there) - self.of_others) | self._dispensable(there))
         if held:
             self.changed = True
             purge = ["--allow-change-held-packages", "purge"]
@@ -257,6 +259,16 @@ class Work:
             if not self.rehearse:
                 os.unlink(self.file)
         return {}
+
+    def _dispensable(self, there: Set[str]) -> Set[str]:
+        """Of the plain packages that are to go, those that the role has brought and that take nothing of others with them."""
+        ours = self.had_before - self.of_others
+        found = {package_set.split(one)[0] for one in self.asked["plain"]} & there & ours
+
+        def goes(names: List[str]) -> bool:
+            return {step.name for step in package_set.simulate(["purge"] + names)} <= ours
+
+        return found if not found or goes(sorted(found)) else {name for name in found if goes([name])}
 
     def _remove_unneeded(self) -> None:
         """Of what came along, remove what apt itself would call no longer needed."""
