@@ -53,6 +53,14 @@ class CallbackModule(Default):
             text = f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}"
             self._display.display(text, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
 
+    def v2_runner_retry(self, result: Any) -> None:
+        """What takes hours says how far it is, instead of how often it was looked at."""
+        progress = result._result.get("progress")
+        if progress is None or self._display.verbosity:
+            super().v2_runner_retry(result)
+            return
+        self._display.display(f"waiting: [{result._host.get_name()}]: {progress}", color=constants.COLOR_DEBUG)
+
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """The message says it; the place in the source is for those who ask for more. A crash has no other message."""
         if self._display.verbosity or "MODULE FAILURE" in str(result.get("msg")):

@@ -16,6 +16,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     pci,
     receipts,
     secure_boot,
+    source_facts,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
@@ -129,6 +130,7 @@ def gather(
         environment=location.environment(place["absolute"]),
         receipts=receipts.survey(receipts_dir, place["absolute"]),
         pythons=search.pythons(),
+        source=source_facts.describe(place["absolute"]),
         docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
     )
     return facts

@@ -33,6 +33,11 @@ def runtime_receipts(path: str) -> List[str]:
     return sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(path)), STORE, "runtimes", "*.json")))
 
 
+def build_receipt(path: str) -> str:
+    """The receipt of the wheel that was built, or handed over, for the environment at this path."""
+    return os.path.join(os.path.dirname(path), STORE, "builds", os.path.basename(path) + ".json")
+
+
 def current(path: str) -> Optional[str]:
     """The release that the path's link leads to, if it is such a link."""
     try:

@@ -304,7 +304,7 @@ def remove(file: str, check_mode: bool = False) -> bool:
 def survey(directory: str, path: str) -> List[Dict[str, Any]]:
     """Every receipt of the host, and that of the environment at this path, each held against the host."""
     files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.json")))
-    files += [location.receipt(path)] + location.runtime_receipts(path)
+    files += [location.receipt(path), location.build_receipt(path)] + location.runtime_receipts(path)
     receipts = [(file, receipt) for file, receipt in zip(files, map(read, files)) if receipt is not None]
     installed = dpkg.packages(name for _file, receipt in receipts for name in _package_names(receipt["footprint"]))
     found = []

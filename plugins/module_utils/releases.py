@@ -30,7 +30,7 @@ SEAL = ".tensorwright.json"
 HOLD = ".tensorwright.hold"  # locked by every Python of the release; the seal is rewritten, so it cannot serve
 STORE_LOCK = ".store"  # in locks/: held, shared, by every run; whoever removes the store needs it alone
 SHARED = ("cache", "locks", "log", "receipts", "tools")
-ON_DEMAND = ("runtimes",)  # shared too, but made only where a role puts something there
+ON_DEMAND = ("runtimes", "builds")  # shared too, but made only where a role puts something there
 UNFINISHED = "unfinished-{}-"  # with a process id: what that process fetches into the shared directories
 LAYOUT = 1  # part of every release's name: a change in how releases are laid out makes new ones
 

@@ -195,6 +195,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     releases,
     runtimes,
     session,
+    source_build,
+    source_facts,
     tensorflow_env,
 )
 
@@ -592,7 +594,15 @@ class Builder(object):
                     "{} is in use by {}; stop it and run again".format(environment.path, processes(users))
                 )
         pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
-        doomed = runtimes.Runtimes(environment).unused(leaving=environment.name)
+        doomed = source_build.unused(environment, environment.name)
+        building = source_build.at_work(environment) if environment.shared(source_facts.BUILDS) in doomed else {}
+        if building:
+            raise releases.StoreError(
+                "TensorFlow is being built in {} by {}; stop it, or wait for it, and run again".format(
+                    ", ".join(building), processes(sorted(building.values()))
+                )
+            )
+        doomed += runtimes.Runtimes(environment).unused(leaving=environment.name)
         self.result["removed"] = [environment.path] * bool(current) + pth + tools + names + doomed
         self.result.update(changed=bool(self.result["removed"] or os.path.exists(receipt)), previous=current)
         self.result["left"] = self.left_behind()
@@ -606,7 +616,7 @@ class Builder(object):
         for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):
             remove_file(path)
         for path in doomed:
-            releases.remove_tree(path)
+            source_build.remove(path)
         if os.path.isdir(environment.releases):
             os.rmdir(environment.releases)
             environment.drop_lock()

@@ -30,7 +30,9 @@ options:
     elements: str
     default: []
   plain:
-    description: Packages that are needed as well, but are not NVIDIA's. They are not held, and stay when the role is removed.
+    description:
+      - Packages that are needed as well, but are not NVIDIA's. They are not held, and stay when the role is removed.
+      - With O(state=absent), those that go as well, where the role has brought them and nothing else needs them.
     type: list
     elements: str
     default: []

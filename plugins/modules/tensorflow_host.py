@@ -99,6 +99,12 @@ ansible_facts:
           subids: [alice]
           mtu: 1500
           images: []
+        source:
+          cpus: 16
+          cpu_model: AMD EPYC 7313 16-Core Processor
+          memory_mb: 128000
+          programs: [git, unzip, zip]
+          builds: []
         receipts: []
 """
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import gpuplan, image, pythons, versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import gpuplan, image, pythons, sourcewish, versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.gpuplan import GpuPlan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Obstacle, both, either
@@ -25,6 +25,7 @@ class Context:
     implemented: frozenset[str]
     pythons: tuple[Python, ...]
     wish: image.Wish = field(default_factory=image.Wish)
+    build: sourcewish.Wish = field(default_factory=sourcewish.Wish)
 
 
 @dataclass(slots=True)
@@ -151,6 +152,10 @@ def _device(tried: Attempt, context: Context) -> None:
         asked, context.host, tried.release, python, context.tables, context.implemented, context.wish
     )
     if isinstance(planned, GpuPlan):
+        fitting = _cuda_for_builds(tried.release, planned, context)
+        if fitting:
+            tried.obstacles.append(fitting)
+            return
         tried.gpu, tried.device = planned, "gpu"
         wheels = tried.release.wheels.get(context.host.architecture)
         tried.build = (wheels.build("gpu") if wheels else None) or tried.build
@@ -163,3 +168,14 @@ def _device(tried: Attempt, context: Context) -> None:
         tried.standing.append(planned)
     else:
         tried.notes.append(f"The CPU is used: {planned.clause}.")
+
+
+def _cuda_for_builds(release: Release, planned: GpuPlan, context: Context) -> Obstacle | None:
+    """A build that does not fetch its CUDA itself needs it from packages, with its compiler and headers."""
+    build = context.tables.series[release.series].build
+    if context.asked.method != "source" or build is None or build.own_cuda or planned.source == "apt":
+        return None
+    clause = (
+        f"TensorFlow {release.version} is built with the CUDA that it finds on the host, and wheels have no compiler"
+    )
+    return Obstacle("cuda_from", clause, "apt, or tensorflow_device: cpu")

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from posixpath import dirname
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import image, place, versions, wheelurl
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    image,
+    place,
+    sourcebuild,
+    versions,
+    wheelurl,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt, Context
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan, PlanToolkit
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
@@ -18,8 +24,8 @@ _ORIGINS = {"system": "the distribution's packages", "standalone": "python-build
 def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     """Write a release that can be had into the plan."""
     asked, host, tables = context.asked, context.host, context.tables
-    release, series = tried.release, tables.series[tried.release.series]
-    package = tried.build.package if tried.build else "tensorflow"
+    release = tried.release
+    package = tried.build.package if tried.build and asked.method != "source" else "tensorflow"
     plan["device"] = tried.device
     plan["tensorflow"] = {
         "version": _version(tried, context),
@@ -46,9 +52,9 @@ def fill(plan: Plan, tried: Attempt, context: Context) -> None:
     if asked.method == "docker":
         plan["cuda"]["from"] = "image" if tried.device == "gpu" else "none"
         _fill_image(plan, tried, context)
-    if asked.method == "source" and series.build:
-        plan["build"] = {"bazel": series.build.bazel, "compiler": series.build.compiler}
-    if asked.method not in ("docker", "source"):
+    if asked.method == "source":
+        sourcebuild.add(plan, tried, context)
+    if asked.method != "docker":
         plan["constraints"] = _constraints(tried, context)
     plan["space"] = {"needed_mb": place.needed_mb(tried, asked.method, tables)}
     plan["notes"].extend([*_choices(tried, context), *tried.notes])
@@ -84,6 +90,8 @@ def _cuda_build(tried: Attempt, asked: Request) -> bool | None:
         return None
     if asked.method == "docker":
         return True if tried.device == "gpu" else None
+    if asked.method == "source":
+        return tried.device == "gpu"
     return tried.build.device == "gpu"
 
 

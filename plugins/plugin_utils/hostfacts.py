@@ -81,6 +81,11 @@ class Host:
     nightly: str | None  # the nightly build that the environment in use holds
     managed: frozenset[str]  # the roles that have a receipt here
     docker: DockerFacts | None
+    cpus: int | None
+    cpu_model: str | None
+    memory_mb: int | None
+    programs: frozenset[str] | None  # of those that a build from source needs
+    builds: tuple[Mapping[str, object], ...]  # the wheels that were built from source, by what their records say
 
     @property
     def shared(self) -> bool:
@@ -212,6 +217,8 @@ def read(facts: Mapping[str, object]) -> Host:
     key = _mapping(facts.get("secure_boot_key"))
     enrolled = key.get("enrolled")
     cuda = _mapping(facts.get("cuda"))
+    source = _mapping(facts.get("source"))
+    programs = source.get("programs")
     return Host(
         distribution=_text(facts.get("distribution")),
         release=_version(facts.get("release")),
@@ -240,4 +247,9 @@ def read(facts: Mapping[str, object]) -> Host:
         nightly=_nightly(_sealed(facts.get("environment"))),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),
         docker=_docker(facts.get("docker")),
+        cpus=_number(source.get("cpus")),
+        cpu_model=_text(source.get("cpu_model")),
+        memory_mb=_number(source.get("memory_mb")),
+        programs=frozenset(_texts(programs)) if isinstance(programs, (list, tuple)) else None,
+        builds=tuple(_mappings(source.get("builds"))),
     )

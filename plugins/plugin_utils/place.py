@@ -59,8 +59,6 @@ def needed_mb(tried: Attempt, method: str | None, tables: Tables) -> int:
         if tried.device == "gpu" and not works_on_gpus(tried.release, tables):
             return space.image_mb + ceil(sizes.cuda * space.headroom / 50) * 50  # it is built
         return space.image_gpu_mb if tried.device == "gpu" else space.image_mb
-    if method == "source":
-        return space.build_mb
     if tried.gpu and tried.gpu.source == "wheels":
         measured = sizes.cuda
     else:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem
 
@@ -103,9 +103,47 @@ class PlanImage(TypedDict):
     gpus: int
 
 
+class PlanBazelisk(TypedDict):
+    version: str | None
+    url: str | None
+    sha256: str | None
+
+
 class PlanBuild(TypedDict):
+    """A build from source. Wheels of the same key are the same but for the GPUs that they carry code for.
+
+    parts: what the key stands for; program: the compiler, None where the host has none that would do; wheel: the record of one that is
+    there; short: why the host cannot make it itself; host: which host makes it, or has it, and given is that one's record; makes:
+    whether this host is to make one, for for_capabilities and the hosts that users names.
+    """
+
+    key: str | None
+    parts: list[str]
     bazel: str | None
     compiler: str | None
+    program: str | None
+    packages: list[str]
+    url: str | None
+    tag: str | None
+    commit: str | None
+    bazelisk: PlanBazelisk
+    capabilities: list[str]
+    environment: list[str]
+    requirements: list[str]
+    options: list[str]
+    jobs: int
+    memory_mb: int
+    hours: int
+    disk_mb: int
+    directory: str | None
+    asked_host: str | None
+    wheel: dict[str, Any] | None
+    short: list[Problem]
+    host: str | None
+    given: dict[str, Any] | None
+    makes: bool
+    for_capabilities: list[str]
+    users: list[str]
 
 
 class PlanPath(TypedDict):
@@ -230,7 +268,35 @@ def blank() -> Plan:
             "gpus": 0,
         },
         "constraints": [],
-        "build": {"bazel": None, "compiler": None},
+        "build": {
+            "key": None,
+            "parts": [],
+            "bazel": None,
+            "compiler": None,
+            "program": None,
+            "packages": [],
+            "url": None,
+            "tag": None,
+            "commit": None,
+            "bazelisk": {"version": None, "url": None, "sha256": None},
+            "capabilities": [],
+            "environment": [],
+            "requirements": [],
+            "options": [],
+            "jobs": 0,
+            "memory_mb": 0,
+            "hours": 0,
+            "disk_mb": 0,
+            "directory": None,
+            "asked_host": None,
+            "wheel": None,
+            "short": [],
+            "host": None,
+            "given": None,
+            "makes": False,
+            "for_capabilities": [],
+            "users": [],
+        },
         "path": {"absolute": None, "become": False},
         "space": {"needed_mb": 0},
         "roles": [],

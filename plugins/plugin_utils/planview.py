@@ -86,6 +86,7 @@ def rows(plan: Mapping[str, Any]) -> Iterator[Row]:
             yield _line("built from", f"{plan['image']['base']} and {', '.join(plan['image']['requirements'])}")
     yield from _gpu(plan)
     if plan["build"]["bazel"]:
+        yield _line("source", f"{plan['build']['tag']} of {plan['build']['url']}")
         yield _line("build", f"Bazel {plan['build']['bazel']}, {plan['build']['compiler']}")
     if plan["constraints"]:
         yield _line("pins", ", ".join(plan["constraints"]))

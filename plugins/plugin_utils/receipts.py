@@ -28,10 +28,13 @@ PLAN_KEYS = {
     "docker": (),
     "nvidia_docker": ("toolkit",),
     "tensorflow_docker": ("tensorflow", "device", "image"),
+    "tensorflow_source": ("build.key", "build.capabilities"),
 }
-# When and how a role works, and nothing of what it puts on a host: often given to one run alone.
+# When and how a role works, and nothing of what it puts on a host: often given to one run alone, or found out by the run itself.
 NO_INPUTS = frozenset(
-    f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")
+    [f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")]
+    + [f"tensorflow_source_{name}" for name in ("build_host", "jobs", "keep_tree", "memory_mb", "timeout", "wheels")]
+    + ["tensorflow_source_offer"]
 )
 # What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
 SHARED_ROLES = ("python", "ca_certificates")
@@ -105,7 +108,8 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
-    keys = PLAN_KEYS.get(role, [key for key in plan if key != "notes"])
+    # Of a build from source, its key says what it is; the rest is who makes it, and how.
+    keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
     decided = plain({key: _part(plan, key) for key in keys})
     # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
     if isinstance(decided.get("python"), dict) and decided["python"].get("provider") == "system":
@@ -127,6 +131,8 @@ def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     store = os.path.join(parent, ".tensorwright")
     if role == "conda" or (role == "python" and (plan.get("python") or {}).get("provider") == "standalone"):
         return file == os.path.join(store, "runtimes", f"{role}.json")
+    if role == "tensorflow_source":
+        return file == os.path.join(store, "builds", f"{name}.json")
     if role not in ENVIRONMENT_ROLES:
         return "/.tensorwright/runtimes/" not in file
     return file == os.path.join(store, "receipts", f"{name}.json")
@@ -178,6 +184,8 @@ def due(
     }
     if (plan.get("tensorflow") or {}).get("moves"):
         current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
+    if (plan.get("build") or {}).get("makes"):  # for itself, or for others although it needs none
+        current.pop("tensorflow_source", None)
     names = [str(role) for role in plan.get("roles") or []]
     if not trust:
         return names

@@ -27,12 +27,14 @@ METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "native": ("python", "tensorflow_pip"),
         "docker": ("docker", "tensorflow_docker"),
         "conda": ("conda", "tensorflow_pip"),
-        "source": ("python", "tensorflow_source"),
+        "source": ("python", "tensorflow_source", "tensorflow_pip"),
     }
 )
 NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
 DOCKER_ROLES: Final = ("docker", "nvidia_docker", "tensorflow_docker")
-IMPLEMENTED_ROLES: Final = frozenset({"python", "tensorflow_pip", "conda", *NVIDIA_ROLES, *DOCKER_ROLES})
+IMPLEMENTED_ROLES: Final = frozenset(
+    {"python", "tensorflow_pip", "tensorflow_source", "conda", *NVIDIA_ROLES, *DOCKER_ROLES}
+)
 ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
     *NVIDIA_ROLES,
     "nvidia_docker",
@@ -80,10 +82,26 @@ _ROLE_NAMES = (
     "docker_gpu_access",
     "docker_nvidia_docker",
     "docker_services",
+    "source_url",
+    "source_commit",
+    "source_bazelisk_url",
+    "source_bazelisk_sha256",
+    "source_bazel_url",
+    "source_bazel_sha256",
+    "source_compiler",
+    "source_march",
+    "source_capabilities",
+    "source_options",
+    "source_jobs",
+    "source_memory_mb",
+    "source_build_host",
+    "source_wheels",
+    "source_timeout",
+    "source_keep_tree",
 )
 _DERIVED_NAMES = (
-    *("host", "plan", "due", "unneeded", "request", "resolved", "result"),
-    *("report_state", "pip_result", "docker_result"),
+    *("host", "plan", "due", "unneeded", "request", "resolved", "result", "report_state"),
+    *("pip_result", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
 )
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))

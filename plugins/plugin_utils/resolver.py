@@ -14,6 +14,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
     image,
     place,
     pythons,
+    sourcewish,
     versions,
     wheelurl,
 )
@@ -51,14 +52,15 @@ def resolve(
     asked, problems = read_request(given, base, implemented)
     facts = hostfacts.read(host if isinstance(host, Mapping) else {})
     wish, odd = image.read(names if isinstance(names, Mapping) and asked.method == "docker" else {})
+    build, strange = sourcewish.read(names if isinstance(names, Mapping) and asked.method == "source" else {})
     plan = blank()
-    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *_clashes(asked, implemented)]
+    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *strange, *_clashes(asked, implemented)]
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
     available = tuple(pythons.available(facts, asked.method, base, asked.python))
-    context = Context(asked, facts, base, implemented, available, wish)
+    context = Context(asked, facts, base, implemented, available, wish, build)
     candidates = _candidates(context, plan["problems"])
     if candidates:
         _choose(candidates, context, plan)
@@ -91,7 +93,7 @@ def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
     if asked.tensorrt is True and asked.device == "cpu":
         found.append(problem("tensorrt", True, "but tensorflow_device is 'cpu'", "false, or tensorflow_device: gpu"))
     if asked.wheel_url and asked.method in ("docker", "source"):
-        why = f"but tensorflow_method is '{asked.method}', which installs no wheel"
+        why = f"but tensorflow_method is '{asked.method}', which installs {'no' if asked.method == 'docker' else 'its own'} wheel"
         found.append(problem("wheel_url", asked.wheel_url, why, "empty, or tensorflow_method: virtualenv"))
     if asked.method == "docker" and asked.version == "nightly" and asked.nightly not in (None, "keep"):
         why = "but tensorflow_method is 'docker', whose image is the one that the tag nightly leads to"

@@ -71,6 +71,7 @@ class TensorRT:
 class SourceBuild:
     bazel: str
     compiler: str
+    own_cuda: bool  # fetches the CUDA that it is made with
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,36 @@ class Space:
     headroom: float
     image_mb: int
     image_gpu_mb: int
-    build_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildsPython:
+    """What builds of some releases need in their Python."""
+
+    releases: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bazelisk:
+    version: str
+    url: str
+    programs: Mapping[str, Wheel]
+
+
+@dataclass(frozen=True, slots=True)
+class Builds:
+    """What a build from source takes and needs."""
+
+    disk_mb: int
+    memory_mb: int
+    job_mb: int
+    core_hours: int
+    gpu_core_hours: int
+    python: tuple[BuildsPython, ...]
+    tools: tuple[str, ...]
+    git_url: str
+    bazelisk: Bazelisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +258,7 @@ class Platform:
     end: str
     extended: str
     ansible: str | None
+    compilers: tuple[str, ...]
     repository: str
 
 
@@ -279,6 +310,7 @@ class Tables:
     images: Mapping[str, Images]
     wheel_urls: tuple[WheelUrls, ...]
     space: Space
+    builds: Builds
     cuda: Mapping[str, Cuda]
     repositories: Mapping[str, Repository]
     packages: tuple[CudaPackages, ...]

@@ -14,8 +14,11 @@ import yaml
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.rows import Row, TablesError
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import (
+    Bazelisk,
     Branch,
     Build,
+    Builds,
+    BuildsPython,
     Chip,
     Constraint,
     Cuda,
@@ -87,7 +90,9 @@ def _series(name: str, row: Row) -> Series:
         tensorrt = row.row("tensorrt").into(lambda part: TensorRT(part.version("version"), part.words("apt")))
     build = None
     if row.has("build"):
-        build = row.row("build").into(lambda part: SourceBuild(part.version("bazel"), part.text("compiler")))
+        build = row.row("build").into(
+            lambda part: SourceBuild(part.version("bazel"), part.text("compiler"), part.flag("own_cuda", default=False))
+        )
     return Series(
         name=name,
         cuda=row.version("cuda"),
@@ -131,7 +136,27 @@ def _space(row: Row) -> Space:
         headroom=row.fraction("headroom"),
         image_mb=row.number("image_mb"),
         image_gpu_mb=row.number("image_gpu_mb"),
-        build_mb=row.number("build_mb"),
+    )
+
+
+def _bazelisk(row: Row) -> Bazelisk:
+    return Bazelisk(row.version("version"), row.text("url"), row.named("programs", lambda _, one: _wheel(one)))
+
+
+def _builds(row: Row) -> Builds:
+    return Builds(
+        disk_mb=row.number("disk_mb"),
+        memory_mb=row.number("memory_mb"),
+        job_mb=row.number("job_mb"),
+        core_hours=row.number("core_hours"),
+        gpu_core_hours=row.number("gpu_core_hours"),
+        python=tuple(
+            one.into(lambda part: BuildsPython(part.span("releases"), part.words("names")))
+            for one in row.listed("python")
+        ),
+        tools=row.words("tools"),
+        git_url=row.text("git_url"),
+        bazelisk=row.row("bazelisk").into(_bazelisk),
     )
 
 
@@ -200,6 +225,7 @@ def _platform(name: str, row: Row) -> Platform:
         end=row.text("end"),
         extended=row.text("extended"),
         ansible=row.optional_version("ansible"),
+        compilers=row.words("compilers"),
         repository=row.text("repository"),
     )
 
@@ -240,6 +266,7 @@ def parse(raw: Mapping[str, Any]) -> Tables:
             for row in tensorflow.listed("wheel_urls")
         ),
         space=tensorflow.row("space").into(_space),
+        builds=tensorflow.row("builds").into(_builds),
         cuda=nvidia.named("cuda", _cuda),
         repositories=nvidia.named("repositories", _repository),
         packages=tuple(

@@ -18,13 +18,18 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.modules import environment, runtime, session
+from ansible_collections.tensorwright.fleet.plugins.modules import environment, runtime, session, source_build
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import PackageIndex
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = {"environment": environment.main, "runtime": runtime.main, "session": session.main}
+MODULES = {
+    "environment": environment.main,
+    "runtime": runtime.main,
+    "session": session.main,
+    "source_build": source_build.main,
+}
 # The interpreter that the tests' own virtual environment was made from: a system's Python, as the plan would name it.
 PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 AS_PROCESS = """

@@ -34,6 +34,13 @@ PLAYBOOK = """
       ansible.builtin.command: cp /etc/hostname /dev/full
       changed_when: true
       when: inventory_hostname is match('full')
+    - name: Wait for long
+      counting:
+      register: __waited
+      until: __waited.attempts > 1
+      retries: 2
+      delay: 0
+      when: inventory_hostname == 'right'
     - name: Tell the result
       ansible.builtin.set_stats:
         per_host: true
@@ -41,11 +48,18 @@ PLAYBOOK = """
           tensorflow_result: {method: virtualenv, device: cpu, python: 3.11.2, tensorflow: 2.21.0, session: Hello}
 """
 
+COUNTING = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}).exit_json(progress="build [1 / 2], 3 min")
+"""
+
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("run")
     (place / "play.yml").write_text(PLAYBOOK)
+    (place / "library").mkdir()
+    (place / "library" / "counting.py").write_text(COUNTING)
     (place / "hosts").write_text("refused\nours\ntheirs\nright\nfull1\nfull2\n")
     (place / "ansible.cfg").write_text(
         f"[defaults]\ncollections_path = {ROOT / 'collections'}\nstdout_callback = tensorwright.fleet.fleet\n"
@@ -102,6 +116,11 @@ def test_others_fail_as_ever(output: str) -> None:
 def test_neither_trace_nor_source_is_shown(output: str) -> None:
     for noise in ("Traceback", "Origin:", "[ERROR]", "evaluated_to", "play.yml:"):
         assert noise not in output
+
+
+def test_what_takes_hours_says_how_far_it_is(output: str) -> None:
+    assert "waiting: [right]: build [1 / 2], 3 min\n" in output
+    assert "RETRYING" not in output
 
 
 def test_the_table_ends_it(output: str) -> None:

@@ -401,8 +401,29 @@ def sizes(_: Raw, ours: Tables) -> Iterator[str]:
             f"{name}.mb", (row.cpu, row.gpu, row.cuda), (found["cpu"], found["gpu"], found["cuda"] or found["gpu"])
         )
     space = ours.space
-    estimates = (space.headroom, space.image_mb, space.image_gpu_mb, space.build_mb)
-    yield from equal("space", estimates, (1.12, 2500, 7500, 60000))
+    estimates = (space.headroom, space.image_mb, space.image_gpu_mb)
+    yield from equal("space", estimates, (1.12, 2500, 7500))
+
+
+def builds(_: Raw, ours: Tables) -> Iterator[str]:
+    """What a build from source takes and needs: estimates, the guide's packages, and bazelisk as public build files pin it."""
+    row = ours.builds
+    estimates = (row.disk_mb, row.memory_mb, row.job_mb, row.core_hours, row.gpu_core_hours)
+    yield from equal("builds", estimates, (60000, 8000, 2000, 40, 120))
+    names = {part.releases: " ".join(part.names) for part in row.python}
+    wanted = {">=2.18": "numpy", "<2.18": "numpy<2", "<2.9": "keras_preprocessing"}
+    wanted[""] = "packaging requests setuptools six wheel"
+    yield from equal("builds.python", names, wanted)
+    yield from equal("builds.tools", " ".join(row.tools), "git patchelf unzip zip")
+    yield from equal("builds.git_url", row.git_url, "https://github.com/tensorflow/tensorflow.git")
+    programs = {name: f"{row.bazelisk.url}/{one.file}#{one.sha256}" for name, one in row.bazelisk.programs.items()}
+    yield from equal("builds.bazelisk.programs", programs, frozen("sources")["bazelisk"])
+    if not row.bazelisk.url.endswith(f"/v{row.bazelisk.version}"):
+        yield f"builds.bazelisk.version is {row.bazelisk.version}"
+    for name, series in ours.series.items():
+        own = versions.at_least(name, frozen("sources")["hermetic_cuda_since"])
+        if series.build:
+            yield from equal(f"{name}.build.own_cuda", series.build.own_cuda, own)
 
 
 def pins(release: str, python: str) -> Iterator[str]:
@@ -661,6 +682,7 @@ def platforms(_: Raw, ours: Tables) -> Iterator[str]:
         pythons = (facts["python"], *MORE_PYTHONS.get(name, "").split())
         yield from equal(f"{name}.pythons", row.pythons, pythons)
         yield from equal(f"{name}.ansible", row.ansible, LAST_ANSIBLE.get(name))
+        yield from equal(f"{name}.compilers", " ".join(row.compilers), frozen("sources")["compilers"][name])
         yield from equal(f"{name}.repository", row.repository, name.lower().replace(" ", "").replace(".", ""))
     for family in ("Debian", "Ubuntu"):
         rows = [row for name, row in ours.platforms.items() if name.startswith(family)]
@@ -738,6 +760,7 @@ CHECKS: tuple[Check, ...] = (
     wheel_urls,
     constraints,
     sizes,
+    builds,
     cuda_versions,
     repositories,
     cuda_packages,

@@ -15,15 +15,12 @@ from tests.unit.plugin_utils.cases import debian, planned, refusals, ubuntu
         (
             "vitualenv",
             (
-                "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native, docker, conda (the nearest is "
+                "tensorflow_method is 'vitualenv', which is not a method; accepted: virtualenv, native, docker, conda, source (the "
+                "nearest is "
                 "virtualenv)."
             ),
         ),
-        (
-            "source",
-            "tensorflow_method is 'source', which is not built yet; accepted: virtualenv, native, docker, conda.",
-        ),
-        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native, docker, conda."),
+        (3, "tensorflow_method is 3, which is not a text; accepted: virtualenv, native, docker, conda, source."),
     ],
 )
 def test_methods_that_are_not_there(method: object, sentence_: str) -> None:
@@ -69,16 +66,3 @@ def test_conda_brings_its_own_python() -> None:
 def test_conda_brings_old_pythons_to_hosts_that_have_none(version: str, python: str, pip: str) -> None:
     plan = planned({"method": "conda", "version": version}, debian("13"))
     assert (plan["python"]["version"], plan["installer"]["name"]) == (python, pip)
-
-
-def test_source_once_it_is_built() -> None:
-    plan = planned({"method": "source"}, debian(cpu_flags=[]), implemented=ALL_ROLES)
-    assert plan["build"] == {"bazel": "7.4.1", "compiler": "Clang 18.1.8"}
-    assert plan["constraints"] == []
-    assert refusals({"method": "source", "version": "2.22.0rc0"}, debian(), implemented=ALL_ROLES) == [
-        (
-            "tensorflow_version is '2.22.0rc0', but no tested build of TensorFlow 2.22.0rc0 from source is known; accepted: "
-            "tensorflow_version: 2.21.0, or a stable release."
-        )
-    ]
-    assert refusals({"method": "source"}, ubuntu("26.04"), implemented=ALL_ROLES) != []

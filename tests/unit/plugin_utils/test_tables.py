@@ -105,7 +105,7 @@ def broken() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "x86_64.packages is not a mapping of texts", at(x86_64={"packages": {"tensorflow": 300}})
     yield "is 'cpu', not a device and a size such as 'gpu 572'", at(x86_64={"packages": {"tensorflow": "cpu"}})
     yield "releases.2.21.0.and_cuda.pins is 'cu99', which no row has", at(and_cuda={"pins": "cu99"})
-    yield "tensorflow.space.build_mb is not a whole number", {"tensorflow": {"space": {"build_mb": True}}}
+    yield "tensorflow.builds.disk_mb is not a whole number", {"tensorflow": {"builds": {"disk_mb": True}}}
     yield "tensorflow.constraints is not a list of rows", {"tensorflow": {"constraints": {}}}
     yield "series.2.21.cuda is '99.0', which no row has", {"tensorflow": {"series": {"2.21": {"cuda": "99.0"}}}}
     yield "nvidia.drivers.new: the name of a driver branch is a number", {"nvidia": {"drivers": {"new": {}}}}
