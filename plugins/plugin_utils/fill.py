@@ -18,7 +18,12 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Pla
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.pythons import Python
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import METHODS, Request
 
-_ORIGINS = {"system": "the distribution's packages", "standalone": "python-build-standalone", "conda": "conda-forge"}
+_ORIGINS = {
+    "system": "the distribution's packages",
+    "standalone": "python-build-standalone",
+    "conda": "conda-forge",
+    "deadsnakes": "the PPA deadsnakes",
+}
 
 
 def fill(plan: Plan, tried: Attempt, context: Context) -> None:
@@ -75,6 +80,10 @@ def _python(plan: Plan, python: Python, context: Context) -> None:
         if place:
             name = f"python{python.version}"
             plan["python"]["path"] = f"{dirname(place)}/.tensorwright/runtimes/{name}/bin/{name}"
+    if python.provider == "deadsnakes":
+        ppa = tables.deadsnakes
+        suite = tables.platforms[context.host.platform].codename
+        plan["deadsnakes"] = {"url": ppa.url, "suite": suite, "key": ppa.key, "key_url": ppa.key_url}
     miniforge = tables.miniforge.installers.get(architecture)
     if python.provider == "conda" and miniforge:
         plan["conda"] = {

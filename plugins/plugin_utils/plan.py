@@ -170,6 +170,15 @@ class PlanStandalone(TypedDict):
     sha256: str | None
 
 
+class PlanDeadsnakes(TypedDict):
+    """The PPA of that name: suite is the distribution's codename, key the full fingerprint."""
+
+    url: str | None
+    suite: str | None
+    key: str | None
+    key_url: str | None
+
+
 class PlanConda(TypedDict):
     """The installer of method conda."""
 
@@ -190,6 +199,7 @@ class Plan(TypedDict):
     method: str | None
     python: PlanPython
     standalone: PlanStandalone
+    deadsnakes: PlanDeadsnakes
     conda: PlanConda
     installer: PlanInstaller
     cuda: PlanCuda
@@ -227,6 +237,7 @@ def blank() -> Plan:
         "method": None,
         "python": {"version": None, "path": None, "provider": None},
         "standalone": {"url": None, "file": None, "sha256": None},
+        "deadsnakes": {"url": None, "suite": None, "key": None, "key_url": None},
         "conda": {"version": None, "url": None, "sha256": None},
         "installer": {
             "name": None,

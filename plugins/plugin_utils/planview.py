@@ -74,7 +74,11 @@ def rows(plan: Mapping[str, Any]) -> Iterator[Row]:
     yield _line("method", f"{plan['method']}{where}{root}, about {space['needed_mb']} MB")
     yield _line("device", plan["device"])
     if python["version"]:
-        provider = {"system": python["path"] or "to be installed, system", "standalone": "a standalone build beside it"}
+        provider = {
+            "system": python["path"] or "to be installed, system",
+            "standalone": "a standalone build beside it",
+            "deadsnakes": python["path"] or "to be installed, from the PPA deadsnakes",
+        }
         yield _line(
             "Python", f"{python['version']} ({provider.get(python['provider'], 'from ' + str(python['provider']))})"
         )

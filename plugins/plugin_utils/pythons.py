@@ -10,6 +10,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Provider, Tables
 
+DEADSNAKES = "deadsnakes"
 _SYSTEM = "/usr/bin/"
 
 
@@ -31,8 +32,8 @@ def available(host: Host, method: str | None, tables: Tables, wanted: str | None
     if method == "docker":
         return []
     if method == "conda":
-        return list(_provided(tables.providers.get("conda"), host))
-    own = list(_on_host(host))
+        return list(_provided(tables.providers.get("conda"), host, tables))
+    own = [_from_deadsnakes(python, wanted, host, tables) for python in _on_host(host)]
     packaged = [python for python in _packaged(host, tables) if python.version not in {one.version for one in own}]
     if method == "native":
         fitting = _system_versions(host, tables)
@@ -47,7 +48,7 @@ def foreign(host: Host, tables: Tables) -> list[Python]:
         python
         for provider in tables.providers.values()
         if provider.name not in ("system", "conda") and provider.implemented
-        for python in _provided(provider, host)
+        for python in _provided(provider, host, tables)
     ]
 
 
@@ -59,6 +60,15 @@ def _on_host(host: Host) -> Iterator[Python]:
     )
     for one in interpreters:
         yield Python(one.series, one.path, "system")
+
+
+def _from_deadsnakes(python: Python, wanted: str | None, host: Host, tables: Tables) -> Python:
+    """What came from there before is theirs still: the plan stays the same once it is installed."""
+    theirs = python.version == wanted and (python.path or "").startswith(_SYSTEM) and host.become
+    provider = tables.providers.get(DEADSNAKES)
+    if theirs and provider and provider.implemented and _is_in_deadsnakes(python.version, host, tables):
+        return Python(python.version, python.path, DEADSNAKES)
+    return python
 
 
 def _is_private(path: str, home: str | None) -> bool:
@@ -74,7 +84,7 @@ def _packaged(host: Host, tables: Tables) -> Iterator[Python]:
             yield Python(version, None, "system")
 
 
-def _provided(provider: Provider | None, host: Host) -> Iterator[Python]:
+def _provided(provider: Provider | None, host: Host, tables: Tables) -> Iterator[Python]:
     if provider is None or (provider.needs_root and not host.become):
         return
     if provider.distributions and host.distribution not in (None, *provider.distributions):
@@ -82,7 +92,13 @@ def _provided(provider: Provider | None, host: Host) -> Iterator[Python]:
     if not versions.at_least(host.glibc, provider.glibc):
         return
     for version in reversed(versions.ascending(provider.pythons)):
-        yield Python(version, None, provider.name)
+        if provider.name != DEADSNAKES or _is_in_deadsnakes(version, host, tables):
+            yield Python(version, None, provider.name)
+
+
+def _is_in_deadsnakes(version: str, host: Host, tables: Tables) -> bool:
+    platform = tables.platforms.get(host.platform)
+    return bool(platform and version in platform.deadsnakes)
 
 
 def _system_versions(host: Host, tables: Tables) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
 PLAN_KEYS = {
     "ca_certificates": (),
-    "python": ("python", "standalone", "method"),
+    "python": ("python", "standalone", "deadsnakes", "method"),
     "conda": ("conda",),
     "nvidia_repo": ("repository",),
     "nvidia_driver": ("driver.branch", "driver.packages", "driver.fabric_manager", "driver.version"),
@@ -112,7 +112,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
     decided = plain({key: _part(plan, key) for key in keys})
     # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
-    if isinstance(decided.get("python"), dict) and decided["python"].get("provider") == "system":
+    if isinstance(decided.get("python"), dict) and decided["python"].get("provider") in ("system", "deadsnakes"):
         decided["python"]["path"] = (
             decided["python"].get("path") or f"/usr/bin/python{decided['python'].get('version')}"
         )

@@ -152,7 +152,7 @@ def _packages(plan: Plan, tested: SourceBuild, compiler: str | None, tried: Atte
         program = compiler.rpartition("/")[2]
         found += [program, program.replace("gcc", "g++")] if program.startswith("gcc") else [program, "g++"]
     python = plan["python"]
-    if python["provider"] == "system" and (python["path"] or "/usr/bin/").startswith("/usr/bin/"):
+    if python["provider"] in ("system", "deadsnakes") and (python["path"] or "/usr/bin/").startswith("/usr/bin/"):
         found.append(f"python{python['version']}-dev")
     if tried.gpu and not tested.own_cuda:
         dashed = str(plan["cuda"]["version"]).replace(".", "-")

@@ -259,6 +259,7 @@ class Platform:
     extended: str
     ansible: str | None
     compilers: tuple[str, ...]
+    deadsnakes: tuple[str, ...]
     repository: str
 
 
@@ -276,6 +277,13 @@ class Provider:
 class Wheel:
     file: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deadsnakes:
+    url: str
+    key: str
+    key_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +331,7 @@ class Tables:
     gpu_names: Mapping[str, str]
     platforms: Mapping[str, Platform]
     providers: Mapping[str, Provider]
+    deadsnakes: Deadsnakes
     uv: Uv
     pip: Mapping[str, str]
     pip_wheels: Mapping[str, Wheel]  # by pip's version

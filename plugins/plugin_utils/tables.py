@@ -23,6 +23,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows impo
     Constraint,
     Cuda,
     CudaPackages,
+    Deadsnakes,
     DriverPackages,
     Images,
     Miniforge,
@@ -226,6 +227,7 @@ def _platform(name: str, row: Row) -> Platform:
         extended=row.text("extended"),
         ansible=row.optional_version("ansible"),
         compilers=row.words("compilers"),
+        deadsnakes=row.versions("deadsnakes"),
         repository=row.text("repository"),
     )
 
@@ -292,6 +294,9 @@ def parse(raw: Mapping[str, Any]) -> Tables:
         gpu_names=MappingProxyType({name: capability for capability, row in products.items() for name in row[1]}),
         platforms=platforms.named("platforms", _platform),
         providers=python.named("providers", _provider),
+        deadsnakes=python.row("deadsnakes").into(
+            lambda row: Deadsnakes(row.text("url"), row.text("key"), row.text("key_url"))
+        ),
         uv=python.row("uv").into(_uv),
         pip=python.named("pip", lambda _, row: row.version("version")),
         pip_wheels=python.named("pip_wheels", lambda _, row: _wheel(row)),

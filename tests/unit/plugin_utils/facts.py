@@ -682,6 +682,7 @@ def platforms(_: Raw, ours: Tables) -> Iterator[str]:
         pythons = (facts["python"], *MORE_PYTHONS.get(name, "").split())
         yield from equal(f"{name}.pythons", row.pythons, pythons)
         yield from equal(f"{name}.ansible", row.ansible, LAST_ANSIBLE.get(name))
+        yield from equal(f"{name}.deadsnakes", " ".join(row.deadsnakes), frozen("sources")["deadsnakes"].get(name, ""))
         yield from equal(f"{name}.compilers", " ".join(row.compilers), frozen("sources")["compilers"][name])
         yield from equal(f"{name}.repository", row.repository, name.lower().replace(" ", "").replace(".", ""))
     for family in ("Debian", "Ubuntu"):
@@ -693,7 +694,7 @@ def platforms(_: Raw, ours: Tables) -> Iterator[str]:
 
 PROVIDERS = {
     "system": (True, True, "", "", None),
-    "deadsnakes": (False, True, "Ubuntu", "3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14", None),
+    "deadsnakes": (True, True, "Ubuntu", "3.7 3.8 3.9 3.10 3.11 3.12 3.13", None),
     "standalone": (True, False, "", "3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
     "conda": (True, False, "", "2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 3.14", "2.17"),
 }
@@ -705,6 +706,12 @@ def installers(_: Raw, ours: Tables) -> Iterator[str]:
         for name, row in ours.providers.items()
     }
     yield from equal("providers", found, PROVIDERS)
+    ppa = (ours.deadsnakes.url, ours.deadsnakes.key)
+    yield from equal(
+        "deadsnakes", ppa, (frozen("sources")["deadsnakes"]["url"], frozen("sources")["deadsnakes"]["key"])
+    )
+    if ours.deadsnakes.key_url != f"https://keyserver.ubuntu.com/pks/lookup?op=get&search=0x{ours.deadsnakes.key}":
+        yield f"deadsnakes.key_url is {ours.deadsnakes.key_url}"
     yield from equal("uv.floor", ours.uv.floor, "3.7")
     yield from equal("uv.wheels", set(ours.uv.wheels), set(package_index.ARCHITECTURES))
     for architecture, wheel in ours.uv.wheels.items():

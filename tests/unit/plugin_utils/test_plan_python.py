@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
 
 from tests.unit.plugin_utils.cases import Facts, Request, debian, place, planned, pythons, refusals, ubuntu
 
@@ -123,11 +124,43 @@ def test_a_python_of_another_provider_is_taken_only_where_it_is_asked_for() -> N
     assert planned({"python": "3.12"}, debian(become=False))["python"]["provider"] == "standalone"
 
 
-def test_deadsnakes_waits_until_it_is_built() -> None:
-    site = {"python": {"providers": {"deadsnakes": {"implemented": True}}}}
-    assert planned({"python": "3.12"}, ubuntu("22.04"))["python"]["provider"] == "standalone"
-    plan = planned({"python": "3.12", "overrides": site}, ubuntu("22.04"))
+def test_deadsnakes_where_it_has_the_python_that_is_asked_for() -> None:
+    plan = planned({"python": "3.12"}, ubuntu("22.04", path=place()))
     assert plan["python"] == {"version": "3.12", "path": None, "provider": "deadsnakes"}
+    assert plan["deadsnakes"]["suite"] == "jammy"
+    assert plan["deadsnakes"]["key"] == "F23C5A6CF475977595C89F51BA6932366A755776"
+    assert plan["roles"] == ["python", "tensorflow_pip"]
+    assert "Python 3.12 is installed from the PPA deadsnakes." in plan["notes"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "host", "provider"),
+    [
+        ({"python": "3.12"}, ubuntu("22.04", become=False), "standalone"),
+        ({"python": "3.13"}, ubuntu("24.04"), "deadsnakes"),
+        ({"python": "3.12"}, ubuntu("24.04"), "system"),
+        ({"python": "3.13"}, ubuntu("26.04"), "standalone"),
+        ({"python": "3.13"}, debian("12"), "standalone"),
+        ({}, ubuntu("22.04"), "system"),
+        ({"method": "conda", "python": "3.12"}, ubuntu("22.04"), "conda"),
+        (
+            {"python": "3.12", "overrides": {"python": {"providers": {"deadsnakes": {"implemented": False}}}}},
+            ubuntu("22.04"),
+            "standalone",
+        ),
+    ],
+)
+def test_deadsnakes_is_one_provider_of_several(request_: Request, host: Facts, provider: str) -> None:
+    assert planned(request_, host)["python"]["provider"] == provider
+
+
+def test_what_came_from_deadsnakes_is_not_planned_anew() -> None:
+    before = planned({"python": "3.12"}, ubuntu("22.04", path=place()))
+    there = planned({"python": "3.12"}, ubuntu("22.04", path=place(), pythons=pythons("3.10", "3.12")))
+    assert there["python"] == {"version": "3.12", "path": "/usr/bin/python3.12", "provider": "deadsnakes"}
+    assert receipts.inputs(there, "python", {}) == receipts.inputs(before, "python", {})
+    unasked = planned({}, ubuntu("22.04", path=place(), pythons=pythons("3.10", "3.12")))
+    assert unasked["python"]["provider"] == "system"
 
 
 def test_installer() -> None:

@@ -156,6 +156,9 @@ def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, 
         assert python in OURS.standalone
     elif plan["python"]["path"]:
         assert plan["python"]["path"] in [one["path"] for one in host["pythons"]]
+    elif plan["python"]["provider"] == "deadsnakes":
+        assert host["become"]
+        assert python in OURS.platforms[f"{host['distribution']} {host['release']}"].deadsnakes
     elif plan["method"] not in ("docker", "conda"):
         assert host["become"]
         assert python in OURS.platforms[f"{host['distribution']} {host['release']}"].pythons

@@ -69,8 +69,8 @@ def test_a_site_adds_a_release() -> None:
 
 
 def test_a_site_changes_one_value_of_a_row() -> None:
-    ours = tables.override({"python": {"providers": {"deadsnakes": {"implemented": True}}}})
-    assert ours.providers["deadsnakes"].implemented
+    ours = tables.override({"python": {"providers": {"deadsnakes": {"implemented": False}}}})
+    assert not ours.providers["deadsnakes"].implemented
     assert ours.providers["deadsnakes"].distributions == ("Ubuntu",)
 
 
