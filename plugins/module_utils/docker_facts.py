@@ -64,7 +64,7 @@ def subids(nsswitch: str = "/etc/nsswitch.conf") -> Optional[List[str]]:
 
 
 def mtu(routes: str = ROUTES, interfaces: str = INTERFACES) -> Optional[int]:
-    """The largest packet in bytes, headers included, that the interfaces of the default routes take; None where there is no such route."""
+    """The largest packet in bytes, headers included, that all default routes' interfaces take; None where there is no such route."""
     rows = [line.split() for line in text(routes).splitlines()[1:]]
     names = {row[0] for row in rows if len(row) > 7 and row[1] == row[7] == "00000000"}  # destination and mask
     sizes = [text(os.path.join(interfaces, name, "mtu")).strip() for name in names]
