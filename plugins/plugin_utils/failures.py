@@ -122,9 +122,7 @@ def told(result: Mapping[str, Any], ours: bool) -> Iterator[str]:
     if found is None:
         yield from problems(result)
         yield from _place(result)
-        # A module of ours may have said so already.
-        said = ours and (not result.get("output") or diagnosis.UNKNOWN in str(result.get("msg")))
-        words = "" if said else last_words(result)
+        words = "" if ours else last_words(result)
         if words:
             yield f"last words: {words}"
         if words or not (ours or died(result)):

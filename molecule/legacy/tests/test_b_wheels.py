@@ -42,7 +42,7 @@ def sha256(root: Login) -> Iterator[str]:
     """Serve the wheel, and return its hash."""
     root.check_output("mkdir -p /srv/served/open/tensorflow/linux/cpu && ln -s open /srv/served/closed")
     root.check_output(
-        "/opt/tensorflow/bin/pip --no-cache-dir --disable-pip-version-check download --quiet --no-deps --dest /srv/served tensorflow==1.7.0"
+        "/opt/tensorflow/bin/pip -q --no-cache-dir --disable-pip-version-check download --no-deps --dest /srv/served tensorflow==1.7.0"
     )
     root.check_output("mv /srv/served/tensorflow-1.7.0-*.whl /srv/served/open/%s", PATH)
     root.check_output("printf %%s %s >/srv/served/server.py", SERVER.format(login=LOGIN))
