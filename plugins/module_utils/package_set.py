@@ -9,7 +9,7 @@ import re
 import subprocess
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, dpkg
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 # Packages of NVIDIA's, and those that distributions make of its driver.
@@ -129,6 +129,7 @@ def run(command: List[str]) -> str:
     return output
 
 
+UNEXPLAINED = "apt says: "
 MIRRORS = "the host's sources, nvidia_repo_url or docker_repository_url"
 # What the output says → the sentence. The first that is found explains it; apt's own last words come often from a consequence.
 REASONS = (
@@ -158,7 +159,7 @@ REASONS = (
     (r"dpkg: error processing (?:package|archive) (\S+).*:\n *(.+)", "dpkg could not install {0}: {1}"),
     (r"E: (Package '.+' has no installation candidate)", "apt says: {0}"),
     (r"(\S+ : (?:Depends|Breaks|Conflicts|PreDepends): .+)", "apt says: {0}"),
-    (r"E: (.+)", "apt says: {0}"),
+    (r"E: (.+)", UNEXPLAINED + "{0}"),
 )
 
 
@@ -171,6 +172,12 @@ def _why(output: str) -> str:
     lines = output.split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return "apt was ended before it could say why{0}; run again".format(", after: " + last if last else "")
+
+
+def complaint(error: PackagesError) -> str:
+    """What went wrong, in a sentence that says so where nobody knows why."""
+    known = not error.output or not str(error).startswith(UNEXPLAINED) or diagnosis.diagnose(error.output)
+    return str(error) if known else "{0}; {1}".format(error, diagnosis.unknown(error.output))
 
 
 def unfetched(output: str) -> str:

@@ -160,7 +160,7 @@ def main() -> None:
             with store.locked(asked["lock_timeout"]):
                 answer = verb(store, asked, False)
     except DockerError as error:
-        module.fail_json(msg=str(error), output=error.output[-4000:], diagnosed=True)
+        module.fail_json(msg=str(error), output=error.output[-4000:])
     except OSError as error:
         module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror))
     module.exit_json(**{"removed": [], "left": [], **answer})

@@ -329,7 +329,7 @@ def main() -> None:
         more = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
         more += ["; " + work.unfetched] if work.unfetched else []
         module.fail_json(
-            msg=str(error) + "".join(more),
+            msg=package_set.complaint(error) + "".join(more),
             changes=work.changes,
             mended=work.mended,
             changed=work.changed,

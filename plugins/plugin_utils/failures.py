@@ -122,10 +122,7 @@ def told(result: Mapping[str, Any], ours: bool) -> Iterator[str]:
     if found is None:
         yield from problems(result)
         yield from _place(result)
-        # A module of ours may have said so already, or know the cause from another table.
-        known = result.get("diagnosed") or diagnosis.UNKNOWN in str(result.get("msg"))
-        said = ours and (known or not result.get("output"))
-        words = "" if said else last_words(result)
+        words = "" if ours else last_words(result)
         if words:
             yield f"last words: {words}"
         if words or not (ours or died(result)):

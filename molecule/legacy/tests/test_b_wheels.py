@@ -41,8 +41,9 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8080), Handler).serve_forever()
 def sha256(root: Login) -> Iterator[str]:
     """Serve the wheel, and return its hash."""
     root.check_output("mkdir -p /srv/served/open/tensorflow/linux/cpu && ln -s open /srv/served/closed")
-    download = "download --quiet --no-deps --dest /srv/served tensorflow==1.7.0"
-    root.check_output(f"/opt/tensorflow/bin/pip --no-cache-dir --disable-pip-version-check {download}")
+    root.check_output(
+        "/opt/tensorflow/bin/pip -q --no-cache-dir --disable-pip-version-check download --no-deps --dest /srv/served tensorflow==1.7.0"
+    )
     root.check_output("mv /srv/served/tensorflow-1.7.0-*.whl /srv/served/open/%s", PATH)
     root.check_output("printf %%s %s >/srv/served/server.py", SERVER.format(login=LOGIN))
     root.check_output("systemd-run --quiet --unit served python3 /srv/served/server.py")

@@ -229,6 +229,19 @@ def test_apt_s_failure_in_a_sentence(output: str, told: str, tmp_path: Path) -> 
     assert str(error.value) == told
 
 
+@pytest.mark.parametrize(
+    ("message", "output", "told"),
+    [
+        ("apt says: odd", "one\nE: odd\n", "apt says: odd; an unknown failure, whose last words were: one / E: odd"),
+        ("apt says: odd", "E: odd\nE: dpkg was interrupted, you must", "apt says: odd"),
+        ("the disk is full", "one", "the disk is full"),
+        ("dependencies are broken, and apt would mend that by removing x", "", None),
+    ],
+)
+def test_what_nobody_knows_is_said_to_be_unknown(message: str, output: str, told: str | None) -> None:
+    assert package_set.complaint(PackagesError(message, output)) == (told or message)
+
+
 def test_steps_of_a_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     output = (
         "Reading package lists...\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
 
 
@@ -120,16 +119,6 @@ KEY = (
             {"msg": "apt says: no", "output": "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'"},
             True,
             ["apt says: no", "cause: an earlier", "remedy: `dpkg --configure -a`", "see: docs/"],
-        ),
-        (
-            {"msg": "apt says: odd", "output": "one\nE: odd\n"},
-            True,
-            ["apt says: odd", "last words: one / E: odd", "cause: unknown; it is none of docs/"],
-        ),
-        (
-            {"msg": f"/opt/x: {diagnosis.UNKNOWN}odd; nothing was put in its place", "output": "odd"},
-            True,
-            [f"/opt/x: {diagnosis.UNKNOWN}odd"],
         ),
         ({"msg": "/opt/x is in use by process 7"}, True, ["/opt/x is in use by process 7"]),
         (
