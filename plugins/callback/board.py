@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible import context
@@ -54,7 +55,8 @@ class Live:
 
     def _watch(self) -> None:
         while not self._over.wait(PAUSE):
-            self.draw()
+            with suppress(OSError):  # the terminal is gone, and the run may go on
+                self.draw()
 
     def draw(self) -> None:
         """Show how far the run is by now."""

@@ -203,8 +203,9 @@ class CallbackModule(CallbackBase):
         )
         try:
             page = report.write(report.document(run), directory)
-        except OSError as error:
-            self._display.warning(f"There is no report of this run: {directory} cannot be written ({error.strerror}).")
+        except Exception as error:  # whatever it is, the table must not be lost with it
+            reason = getattr(error, "strerror", None) or repr(error)
+            self._display.warning(f"There is no report of this run: {directory} cannot be written ({reason}).")
             return ""
         near = os.path.relpath(page)
         return page if near.startswith("..") else near

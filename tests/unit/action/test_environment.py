@@ -46,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, path: Path, connection: Any, seconds: f
         time.sleep(seconds)
         return {"changed": True}
 
-    monkeypatch.setattr(plugin.Normal, "run", module)
+    monkeypatch.setattr("ansible.plugins.action.normal.ActionModule.run", module)
     action = plugin.ActionModule.__new__(plugin.ActionModule)
     action._task = SimpleNamespace(args={"path": str(path)})
     action._connection = connection

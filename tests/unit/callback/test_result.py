@@ -261,6 +261,18 @@ def test_a_report_that_cannot_be_written_is_a_warning(run: Run, tmp_path: Path) 
     assert lines[-1] == "1 host: 1 installed; 1 changed."
 
 
+def test_a_report_that_cannot_be_made_does_not_cost_the_table(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.callback._plugin_options = {"reports": "/nowhere"}
+
+    def broken(_run: Any) -> Any:
+        raise KeyError("plan")
+
+    monkeypatch.setattr("ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.document", broken)
+    lines = run.end({"a": TOLD})
+    assert lines[0].startswith("There is no report of this run: /nowhere cannot be written (KeyError('plan')).")
+    assert lines[-1] == "1 host: 1 installed; 1 changed."
+
+
 def a_play(*hosts: str) -> Any:
     found = [SimpleNamespace(get_name=lambda host=host: host) for host in hosts]
     inventory = SimpleNamespace(get_hosts=lambda _pattern, ignore_restrictions: found)

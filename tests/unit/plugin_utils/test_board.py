@@ -42,6 +42,17 @@ def test_a_rescued_host_runs_again() -> None:
     assert board.headline() == "1 host: 1 running"
 
 
+def test_what_a_host_is_at_takes_the_place_of_the_step_until_the_next() -> None:
+    board = running(1)
+    board.tell("gpu00.example.org", "Downloading tensorflow-cpu (261.1MiB)")
+    board.tell("gpu00.example.org", "")
+    board.tell("a stranger", "something")
+    assert "  Downloading tensorflow-cpu (261.1MiB)  " in board.lines(70, 120, 24)[1]
+    board.start("gpu00.example.org", "tensorflow", "Report the result", 70)
+    assert "  Report the result  " in board.lines(70, 120, 24)[1]
+    assert board.headline() == "1 host: 1 running"
+
+
 def test_before_any_host() -> None:
     assert Board(0).lines(0, 80, 24)[0].startswith("0 hosts: none yet")
 
