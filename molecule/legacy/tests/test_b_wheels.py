@@ -61,13 +61,13 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
     sha256: str, root: Login, alice: Login, play: Callable[..., Run]
 ) -> None:
     url = f"http://{LOGIN}@127.0.0.1:8080/closed/{PATH}"
-    wanted = {"tensorflow_path": "/srv/wheel", "tensorflow_version": "latest", "tensorflow_wheel_url": url}
+    wanted = {"tensorflow_path": "/opt/wheel", "tensorflow_version": "latest", "tensorflow_wheel_url": url}
     refused = play("site.yml", **wanted, tensorflow_wheel_sha256="0" * 64)
     assert refused.status != 0
     assert sha256 in refused.output
     made = play("site.yml", "-vvv", **wanted, tensorflow_wheel_sha256=sha256).succeeded()
-    assert alice.check_output("/srv/wheel/bin/python -c %s", PROGRAM) == GREETING
-    assert seal(root, "/srv/wheel")["wheel"] == {
+    assert alice.check_output("/opt/wheel/bin/python -c %s", PROGRAM) == GREETING
+    assert seal(root, "/opt/wheel")["wheel"] == {
         "url": f"http://127.0.0.1:8080/closed/{PATH}",
         "sha256": sha256,
         "checked": True,
@@ -76,7 +76,7 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
         url, ""
     )  # Ansible shows the command line of the run itself
     assert "s3cret-word" not in shown
-    assert root.run("grep --recursive --files-with-matches s3cret-word /srv/.tensorwright").stdout == ""
+    assert root.run("grep --recursive --files-with-matches s3cret-word /opt/.tensorwright").stdout == ""
     play("site.yml", **wanted, tensorflow_wheel_sha256=sha256).changed_nothing()
 
 
@@ -95,7 +95,7 @@ def test_a_wheel_behind_a_login_is_checked_and_the_login_is_nowhere(
 def test_a_wheel_that_does_not_fit_is_refused(
     play: Callable[..., Run], name: str, given: dict[str, str], why: str
 ) -> None:
-    wanted = {"tensorflow_version": "latest", "tensorflow_path": "/srv/refused", **given}
+    wanted = {"tensorflow_version": "latest", "tensorflow_path": "/opt/refused", **given}
     refused = play("site.yml", **wanted, tensorflow_wheel_url=f"http://127.0.0.1:8080/open/{name}")
     assert refused.status != 0
     assert why in refused.output
@@ -108,17 +108,17 @@ def test_the_guides_address_serves_where_the_index_has_no_match(
     scheme = "http://127.0.0.1:8080/open/tensorflow/linux/{}/tensorflow{}-V-P-A-linux_x86_64.whl"
     rows = [{"releases": ">=1.4,<1.15", "cpu": scheme.format("cpu", ""), "gpu": scheme.format("gpu", "_gpu")}]
     wanted = {
-        "tensorflow_path": "/srv/guide",
+        "tensorflow_path": "/opt/guide",
         "tensorflow_pip_index_url": "http://127.0.0.1:8080/simple",
         "tensorflow_overrides": {"tensorflow": {"wheel_urls": rows}},
     }
     made = play("site.yml", **wanted).succeeded()
-    assert alice.check_output("/srv/guide/bin/python -c %s", PROGRAM) == GREETING
+    assert alice.check_output("/opt/guide/bin/python -c %s", PROGRAM) == GREETING
     assert f"unchecked; its SHA-256 is {sha256}" in made.output
     play("site.yml", **wanted).changed_nothing()
 
 
-@pytest.mark.parametrize("path", ["/srv/wheel", "/srv/guide"])
+@pytest.mark.parametrize("path", ["/opt/wheel", "/opt/guide"])
 def test_they_are_removed_like_others(root: Login, play: Callable[..., Run], path: str) -> None:
     play("playbooks/uninstall.yml", tensorflow_path=path).succeeded()
     assert root.run("test -e %s", path).rc != 0
