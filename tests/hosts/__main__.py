@@ -9,6 +9,7 @@ import yaml
 
 from tests.hosts import images, state
 from tests.hosts.containers import Platform, down, up
+from tests.hosts.scenario import scenario_hosts
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.hosts", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("molecule-up", help="start the platforms of molecule's current scenario")
+    verbs.add_parser("molecule-record", help="keep the state of that scenario's hosts, once it has prepared them")
     verbs.add_parser("molecule-down", help="end the hosts of molecule's current scenario")
     by_hand = verbs.add_parser("up", help="start a group of hosts, one of each distribution named")
     by_hand.add_argument("group")
@@ -26,6 +28,9 @@ def main() -> None:
 
     if arguments.verb == "molecule-up":
         molecule_up()
+    elif arguments.verb == "molecule-record":
+        for host in scenario_hosts():
+            state.record(host)
     elif arguments.verb == "molecule-down":
         down(os.environ["MOLECULE_SCENARIO_NAME"])
     elif arguments.verb == "up":
