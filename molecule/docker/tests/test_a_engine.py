@@ -62,11 +62,12 @@ def test_a_fresh_host_has_an_engine(root: Login) -> None:
 
 @pytest.fixture
 def narrow(root: Login) -> Iterator[int]:
-    """How large packets may be on the host's way out, which is made smaller for a while."""
-    size = int(root.check_output("cat /sys/class/net/eth0/mtu"))
-    root.check_output(f"ip link set eth0 mtu {size - 100}")
-    yield size - 100
-    root.check_output(f"ip link set eth0 mtu {size}")
+    """How large packets may be on a second, unused way out of the host, which is there for a while."""
+    size = int(root.check_output("cat /sys/class/net/eth0/mtu")) - 100
+    root.check_output(f"ip link add narrow type dummy && ip link set narrow mtu {size} up")
+    root.check_output("ip route add default dev narrow metric 5000")
+    yield size
+    root.run("ip link delete narrow")
 
 
 def test_containers_send_no_larger_packets_than_the_host(
@@ -77,7 +78,7 @@ def test_containers_send_no_larger_packets_than_the_host(
     assert int(alice.check_output(look)) == min(narrow + 100, 1500)
     play(PLAY, **EVERYTHING).succeeded()
     assert int(alice.check_output(look)) == settings(root)["mtu"] == narrow
-    root.check_output(f"ip link set eth0 mtu {narrow + 100}")
+    root.check_output("ip link delete narrow")
     play(PLAY, **EVERYTHING).succeeded()
     assert settings(root).get("mtu", 1500) == min(narrow + 100, 1500)
 
