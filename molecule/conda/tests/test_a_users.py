@@ -13,6 +13,7 @@ from testinfra.host import Host as Login
 from tests.hosts import Host
 from tests.runs import GREETING, SESSION, run
 
+MACHINES = ["server", "workstation"]
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
 VERSION = "import sys, tensorflow as tf; print(tf.__version__, '%d.%d' % sys.version_info[:2])"
 

@@ -8,6 +8,7 @@ from testinfra.host import Host as Login
 from tests.hosts import Host, state
 from tests.runs import Run
 
+MACHINES = ["server", "workstation"]
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
 # What users have made themselves, TensorFlow among them, and what serves the stand-ins.
 THEIRS = ("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras", "/tmp/served")
