@@ -64,8 +64,8 @@ def test_a_fresh_host_has_an_engine(root: Login) -> None:
 def narrow(root: Login) -> Iterator[int]:
     """How large packets may be on a second, unused way out of the host, which is there for a while."""
     size = int(root.check_output("cat /sys/class/net/eth0/mtu")) - 100
-    root.check_output(f"ip link add narrow type dummy && ip link set narrow mtu {size} up")
-    root.check_output("ip route add default dev narrow metric 5000")
+    root.check_output("ip link add narrow type veth peer name wide && ip link set wide up")
+    root.check_output(f"ip link set narrow mtu {size} up && ip route add default dev narrow metric 5000")
     yield size
     root.run("ip link delete narrow")
 
