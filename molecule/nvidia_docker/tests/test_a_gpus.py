@@ -104,4 +104,5 @@ def test_removed_and_the_engine_stays(root: Login, play: Callable[..., Run]) -> 
         assert not root.package(name).is_installed
     assert root.service("docker").is_running
     # The runtime came from nvidia-docker2, whose settings file it was.
-    assert set(settings(root)) == {"runtimes", "live-restore", "log-driver", "log-opts"}
+    # The role docker sets "mtu" on machines whose network has small packets.
+    assert set(settings(root)) - {"mtu"} == {"runtimes", "live-restore", "log-driver", "log-opts"}
