@@ -33,13 +33,14 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, hosts: str, status: int, **variables: Any) -> dict[str, str]:
+def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any) -> dict[str, str]:
     """Run the playbook on some of the hosts; return how each ended, by the report."""
     asked = {"tensorflow_path": str(place / "tensorflow"), "tensorflow_due": ["tensorflow_pip"], **variables}
     done = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "site.yml"), "--check"),
             *("-i", str(place / "hosts"), "--limit", hosts, "--extra-vars", json.dumps(asked)),
+            *arguments,
         ],
         env={
             **environment(),
@@ -89,3 +90,8 @@ def test_fewer_do_not(place: Path) -> None:
 def test_a_batch_that_fails_as_a_whole_stops_those_after_it(place: Path) -> None:
     ended = run(place, "a_broken:b_right", 2, tensorwright_serial=1)
     assert ended == {"a_broken": "failed", "b_right": "stopped"}
+
+
+def test_a_run_may_start_at_a_later_task(place: Path) -> None:
+    ended = run(place, "b_right:c_right", 0, "--start-at-task", "Provide the planned TensorFlow")
+    assert ended == {"b_right": "planned", "c_right": "planned"}
