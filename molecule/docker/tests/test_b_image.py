@@ -333,7 +333,7 @@ def test_an_image_that_somebody_removed_comes_back(
 ) -> None:
     root.check_output("systemctl stop 'tensorflow-*'")
     root.check_output("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
-    root.check_output("docker image ls --all --quiet | sort --unique | xargs docker image rm --force")
+    root.check_output("docker image prune --all --force")
     with_services("site.yml", "--limit", root.check_output("hostname")).succeeded()
     assert any(name.startswith(OWN) for name in images(root))
 
@@ -369,7 +369,7 @@ def test_an_engine_that_nobody_uses_goes_as_well_and_the_host_is_as_it_was(
     machine: Host, root: Login, site: Callable[..., Any]
 ) -> None:
     root.check_output("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
-    root.check_output("docker image ls --all --quiet | sort --unique | xargs docker image rm --force")
+    root.check_output("docker image prune --all --force")
     root.check_output("apt-get purge -y -q busybox-static")  # that the image of these tests was made of
     site("playbooks/uninstall.yml", "--limit", "debian13").succeeded()
     # The test host has a file system of its own there, which the engine has given its mode.
