@@ -150,8 +150,9 @@ class CallbackModule(Lines):
         if self._live is None:
             super().v2_runner_on_ok(result)
             return
-        told = (result._result.get("ansible_stats") or {}).get("data")
-        last = isinstance(told, Mapping) and "tensorflow_result" in told
+        said = result._result
+        told = [(one.get("ansible_stats") or {}).get("data") or {} for one in said.get("results") or [said]]
+        last = any("tensorflow_results" in data for data in told)
         self._live.board.end(str(result._host.get_name()), "done" if last else "waiting")
         if result._task.action in DEBUG:
             super().v2_runner_on_ok(result)

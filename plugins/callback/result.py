@@ -23,7 +23,7 @@ short_description: The table that a run ends with, and the report that it leaves
 version_added: 0.1.0
 description:
   - Prints one row for each host, what went wrong and what to type next, once the run is over.
-  - A host's row is what the run left in the statistics of that host under C(tensorflow_result), or how the host failed.
+  - A host's row is what the run left in the statistics of that host under C(tensorflow_results), by environment, or how the host failed.
   - What a failed task has printed is written into C(tensorwright/failures.log) below Ansible's home; the last run's only.
   - Leaves C(report.json), C(junit.xml) and C(index.html) in a directory of the run's own, named after its begin in UTC; the newest 100
     of these stay. They are their owner's alone, for they name machines, paths and what failed there. No login of a URL is in them, and
@@ -148,7 +148,9 @@ class CallbackModule(CallbackBase):
         first = self._first.get(host, 0.0)
         return max(0.0, self._last.get(host, first) - first)
 
-    def _ended_well(self, host: str, told: Mapping[str, Any], changed: bool) -> result_table.Result:
+    def _ended_well(
+        self, host: str, told: Mapping[str, Any], changed: bool, environment: str = ""
+    ) -> result_table.Result:
         method, device, python, tensorflow = (str(told.get(cell) or "") for cell in CELLS)
         proved = str(told.get("proved") or "")
         return result_table.Result(
@@ -164,6 +166,7 @@ class CallbackModule(CallbackBase):
             proved="" if proved >= self._started_at else proved,
             activate=str(told.get("activate") or ""),
             notes=failures.lines(told.get("notes") or []),
+            environment=environment,
         )
 
     def _ended_badly(self, host: str) -> result_table.Result:
@@ -184,7 +187,7 @@ class CallbackModule(CallbackBase):
             return ""
         return path
 
-    def _write_report(self, results: list[result_table.Result], told: Mapping[str, Mapping[str, Any]]) -> str:
+    def _write_report(self, results: list[result_table.Result], plans: Mapping[str, Mapping[str, Any]]) -> str:
         """Write the report; return where its page is, or nothing."""
         wanted = str(self.get_option("reports") or os.path.join(constants.ANSIBLE_HOME, "tensorwright", "reports"))
         if wanted == "none":
@@ -198,7 +201,7 @@ class CallbackModule(CallbackBase):
             seconds=time.monotonic() - self._begin,
             results=results,
             machines=self._machines,
-            plans={host: said["plan"] for host, said in told.items() if isinstance(said.get("plan"), Mapping)},
+            plans=plans,
             times=self._times,
         )
         try:
@@ -213,18 +216,24 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the table, after the report that it names."""
         told = {
-            host: custom["tensorflow_result"]
+            host: custom["tensorflow_results"]
             for host, custom in stats.custom.items()
-            if isinstance(custom, Mapping) and isinstance(custom.get("tensorflow_result"), Mapping)
+            if isinstance(custom, Mapping) and isinstance(custom.get("tensorflow_results"), Mapping)
         }
         lost = {host for host in {**stats.failures, **stats.dark} if stats.failures.get(host) or stats.dark.get(host)}
-        results = [self._ended_well(h, said, bool(stats.changed.get(h))) for h, said in told.items() if h not in lost]
+        results, plans = [], {}
+        for host, by_place in told.items():
+            for place, said in by_place.items() if host not in lost else ():
+                own = str(place) if len(by_place) > 1 else ""
+                results.append(self._ended_well(host, said, bool(stats.changed.get(host)), own))
+                if isinstance(said.get("plan"), Mapping):
+                    plans[results[-1].label] = said["plan"]
         results += [self._ended_badly(host) for host in lost]
         stopped = self._asked if self._stopped else self._asked - self._reached if self._reached else set()
         for host in stopped - told.keys() - lost:
             results.append(result_table.Result(host, "stopped", self._seconds(host), problems=[STOPPED]))
         if results:
-            text = result_table.render(results, self._write_log(lost), self._write_report(results, told))
+            text = result_table.render(results, self._write_log(lost), self._write_report(results, plans))
             self._display.display(f"\n{text}\n")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of a plan's roles have something to do on a host."""
+"""Which of the plans' roles have something to do on a host, and for which of its environments."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
 
 DOCUMENTATION = r"""
 name: due
-short_description: Which of a plan's roles have something to do on a host
+short_description: Which of the plans' roles have something to do on a host, and for which of its environments
 version_added: 0.1.0
 description:
-  - Compares the receipts among the host facts with the plan and the variables of the host.
+  - Compares the receipts among the host facts with the plans and the variables of the host.
+  - A role that does once what all environments of the host need is named with the first of them.
   - A role is left out where its receipt was written from the same inputs and nothing has drifted since.
 positional: host, variables
 options:
   _input:
-    description: The plan.
-    type: dict
+    description: The plans of the host's environments.
+    type: list
+    elements: dict
     required: true
   host:
     description: The host facts, from M(tensorwright.fleet.tensorflow_host).
@@ -30,7 +32,7 @@ options:
     type: dict
     required: true
   trust:
-    description: Whether receipts count at all. If not, every role of the plan is due.
+    description: Whether receipts count at all. If not, every role of the plans is due.
     type: bool
     default: true
 """
@@ -38,14 +40,13 @@ options:
 EXAMPLES = r"""
 - name: Show what is to be done
   ansible.builtin.debug:
-    msg: "{{ tensorflow_plan | tensorwright.fleet.due(tensorflow_host, hostvars[inventory_hostname]) }}"
+    msg: "{{ tensorflow_plans | tensorwright.fleet.due(tensorflow_host, hostvars[inventory_hostname]) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Names of roles, in the plan's order.
-  type: list
-  elements: str
+  description: Names of roles, each with the paths of the environments for which it has something to do.
+  type: dict
 """
 
 
@@ -54,4 +55,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"due": receipts.due}
+        return {"due": receipts.due_at}

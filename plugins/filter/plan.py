@@ -1,24 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filter: the plan of a host."""
+"""Filter: the plan of an environment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
-    condasite,
-    engine,
-    nvidia_wishes,
-    services,
-    site,
-    specs,
-)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planning
 
 DOCUMENTATION = r"""
 name: plan
-short_description: The plan for one host
+short_description: The plan of an environment
 version_added: 0.1.0
 author: The Tensorwright developers
 description:
@@ -53,20 +45,9 @@ _value:
 """
 
 
-def plan(
-    request: Mapping[str, Any], host: Mapping[str, Any], variables: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The plan as plain data."""
-    variables = variables or {}
-    facts = nvidia_wishes.facts(site.may_become(host, variables), variables)
-    made = resolve(request, facts, names=variables)
-    made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
-    made["problems"].extend([*engine.problems(made, facts, variables), *services.problems(made, variables)])
-    nvidia_wishes.add(made, variables)
-    site.add(made, facts, variables)
-    return {**made}
-
-
 class FilterModule:
+    """The filter by its name."""
+
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"plan": plan}
+        """What this plugin offers."""
+        return {"plan": planning.plan}

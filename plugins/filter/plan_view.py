@@ -15,11 +15,11 @@ version_added: 0.1.0
 author: The Tensorwright developers
 description:
   - The problems of all hosts come first, one line each.
-  - Then comes each distinct plan once, with the hosts that share it.
+  - Then comes each distinct plan once, with the hosts that share it; one of several of a host is called V(host:path).
 positional: form
 options:
   _input:
-    description: Pairs of a host's name and its plan.
+    description: Pairs of a host's name and its plan, or the plans of its environments.
     type: list
     elements: list
     required: true

@@ -13,17 +13,18 @@ name: unneeded
 short_description: Which roles' work on a host goes with an environment
 version_added: 0.2.0
 description:
-  - Of the roles that serve several environments of a host, those that serve no other one than the given one.
+  - Of the roles that serve several environments of a host, those that serve no other one than the given ones.
   - A role whose receipt does not tell whom it serves is not among them.
-positional: name
+positional: names
 options:
   _input:
     description: The host facts, from M(tensorwright.fleet.tensorflow_host).
     type: dict
     required: true
-  name:
-    description: The environment that is removed, as its path; images have none and are called C(docker).
-    type: str
+  names:
+    description: The environments that are removed, as their paths; images have none and are called C(docker).
+    type: list
+    elements: str
     required: true
   gone:
     description: Roles whose work has been removed since the host facts were gathered.
@@ -35,7 +36,7 @@ options:
 EXAMPLES = r"""
 - name: Show what goes with the environment
   ansible.builtin.debug:
-    msg: "{{ tensorflow_host | tensorwright.fleet.unneeded('/opt/tensorflow') }}"
+    msg: "{{ tensorflow_host | tensorwright.fleet.unneeded(['/opt/tensorflow']) }}"
 """
 
 RETURN = r"""

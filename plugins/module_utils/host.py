@@ -88,17 +88,32 @@ def user() -> Dict[str, Any]:
     return {"name": name, "uid": uid, "home": os.path.expanduser("~")}
 
 
+def at(path: str) -> Dict[str, Any]:
+    """What is to know of the place of one environment."""
+    place = location.describe(path)
+    return {
+        "path": place,
+        "free_mb": location.free_mb(place["absolute"]),
+        "environment": location.environment(place["absolute"]),
+        "builds": source_facts.wheels(place["absolute"]),
+    }
+
+
 def gather(
-    path: str,
+    paths: List[str],
     receipts_dir: str,
     pci_devices: str,
     driver_proc: str = nvidia.PROC,
     docker_data_root: Optional[str] = None,
 ) -> Dict[str, Any]:
-    """All host facts; those about Docker only where its data root, which may be empty, is given."""
+    """All host facts; those about Docker only where its data root, which may be empty, is given.
+
+    paths: where environments are, or are to be. The facts themselves are of the first one, `places` has those that differ by path.
+    """
     who = user()
     search = interpreters.Search(interpreters.directories(who["home"], os.environ.get("PATH", "")))
-    place = location.describe(path)
+    places = {path: at(path) for path in paths}
+    first = places[paths[0]]
     devices = pci.nvidia_devices(pci_devices)
     gpus = pci.gpus(devices)
     driver = {
@@ -125,12 +140,13 @@ def gather(
         secure_boot_key=secure_boot.key() if gpus and signed_only else {"file": None, "enrolled": None},
         become=may_become_root(),
         user=who,
-        path=place,
-        free_mb=location.free_mb(place["absolute"]),
-        environment=location.environment(place["absolute"]),
-        receipts=receipts.survey(receipts_dir, place["absolute"]),
+        path=first["path"],
+        free_mb=first["free_mb"],
+        environment=first["environment"],
+        places=places if len(places) > 1 else {},
+        receipts=receipts.survey(receipts_dir, [place["path"]["absolute"] for place in places.values()]),
         pythons=search.pythons(),
-        source=source_facts.describe(place["absolute"]),
+        source=dict(source_facts.describe(), builds=first["builds"]),
         docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
     )
     return facts

@@ -7,10 +7,22 @@
 import glob
 import json
 import os
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import SEAL, STORE
+
+
+LAUNCHER = "/usr/local/bin/tensorflow-docker"
+
+
+def asked(item: Mapping[str, Any], path: str) -> str:
+    """Where an item of tensorflow_environments is to be: its path, or what a host's method would make of it.
+
+    Images have no path; the command that starts them stands for it.
+    """
+    default = {"docker": LAUNCHER, "native": "/opt/tensorflow"}.get(str(item.get("method")), path)
+    return str(item.get("path") or default).strip()
 
 
 def absolute(path: str) -> str:
@@ -71,7 +83,14 @@ def describe(given: str) -> Dict[str, Any]:
     """What stands at the place and around it."""
     path = absolute(given)
     if not os.path.isabs(path):
-        return {"given": given, "absolute": path, "blocked_by": None, "writable": False, "occupied": False}
+        return {
+            "given": given,
+            "absolute": path,
+            "blocked_by": None,
+            "writable": False,
+            "occupied": False,
+            "filesystem": None,
+        }
     above = [place for place in _upwards(os.path.dirname(path)) if os.path.lexists(place) and not os.path.isdir(place)]
     return {
         "given": given,
@@ -79,6 +98,7 @@ def describe(given: str) -> Dict[str, Any]:
         "blocked_by": above[-1] if above else None,
         "writable": not above and _writable(path),
         "occupied": os.path.lexists(path) and current(path) is None and not _led_astray(path),
+        "filesystem": os.stat(standing(os.path.dirname(path))).st_dev,
     }
 
 

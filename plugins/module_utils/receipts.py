@@ -11,7 +11,7 @@ import json
 import os
 import pwd
 import time
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     daemon_json,
@@ -257,16 +257,19 @@ def read(file: str) -> Optional[Dict[str, Any]]:
 
 
 def write(
-    file: str, role: str, inputs: str, footprint: Footprint, check_mode: bool = False, environment: str = ""
+    file: str, role: str, inputs: str, footprint: Footprint, check_mode: bool = False, environments: Sequence[str] = ()
 ) -> bool:
     """Write the receipt; tells whether there was anything to write.
 
-    environment: which environment now relies on what the role has put on the host, beside those of before that still are.
+    environments: which environments now rely on what the role has put on the host, beside those of before.
+    Each has its inputs in place of the receipt, for the role may have done different things for them.
     """
-    receipt = {"schema": SCHEMA, "role": role, "inputs": inputs, "footprint": footprint}
+    receipt: Dict[str, Any] = {"schema": SCHEMA, "role": role, "inputs": inputs, "footprint": footprint}
     before = read(file)
-    if environment:
-        receipt["environments"] = sorted({environment}.union(_relying(before) or [])) if before else [environment]
+    if environments:
+        known = (before or {}).get("environments")  # those that are gone as well: of the new ones none may be there yet
+        receipt["inputs"] = ""
+        receipt["environments"] = dict(known if isinstance(known, dict) else {}, **dict.fromkeys(environments, inputs))
     if before is not None and {key: value for key, value in before.items() if key != "written"} == receipt:
         return False
     if not check_mode:
@@ -275,13 +278,15 @@ def write(
     return True
 
 
-def _relying(receipt: Mapping[str, Any]) -> Optional[List[str]]:
-    """The environments that rely on what a receipt is for, as far as they are still there; None where nobody has written down which."""
+def _relying(receipt: Mapping[str, Any]) -> Optional[Dict[str, str]]:
+    """The environments that rely on what a receipt is for, as far as they are still there, with the inputs from which it was done for
+    them; None where nobody has written down which.
+    """
     named = receipt.get("environments")
-    if not isinstance(named, list):
+    if not isinstance(named, dict):
         return None
     # What is no path stands for an environment that has none.
-    return [one for one in map(str, named) if not os.path.isabs(one) or not _missing(one)]
+    return {one: inputs for one, inputs in named.items() if not os.path.isabs(one) or not _missing(one)}
 
 
 def remove(file: str, check_mode: bool = False) -> bool:
@@ -301,10 +306,12 @@ def remove(file: str, check_mode: bool = False) -> bool:
     return True
 
 
-def survey(directory: str, path: str) -> List[Dict[str, Any]]:
-    """Every receipt of the host, and that of the environment at this path, each held against the host."""
+def survey(directory: str, paths: Iterable[str]) -> List[Dict[str, Any]]:
+    """Every receipt of the host, and those of the environments at these paths, each held against the host."""
     files = sorted(glob.glob(os.path.join(glob.escape(directory), "*.json")))
-    files += [location.receipt(path), location.build_receipt(path)] + location.runtime_receipts(path)
+    for path in paths:
+        own = [location.receipt(path), location.build_receipt(path)] + location.runtime_receipts(path)
+        files += [file for file in own if file not in files]
     receipts = [(file, receipt) for file, receipt in zip(files, map(read, files)) if receipt is not None]
     installed = dpkg.packages(name for _file, receipt in receipts for name in _package_names(receipt["footprint"]))
     found = []

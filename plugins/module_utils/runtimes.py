@@ -49,9 +49,9 @@ class Runtimes(object):
         """Return the program that a runtime is there for: conda, or python3.12."""
         return os.path.join(self.place(name, sha256), "bin", name)
 
-    def receipt(self, role: str) -> str:
-        """Return the receipt of a role that puts a runtime here."""
-        return os.path.join(self.directory, role + ".json")
+    def receipt(self, name: str) -> str:
+        """Return the receipt of the role that has put a runtime here."""
+        return os.path.join(self.directory, name + ".json")
 
     def seal(self, name: str, sha256: str) -> str:
         """Return the file that tells that a runtime is whole."""
@@ -160,7 +160,7 @@ class Runtimes(object):
             place = os.path.realpath(path)
             if needs_conda if entry == CONDA else any(one.startswith(place + os.sep) for one in interpreters):
                 continue
-            found += [path, place] + [self.receipt("conda" if entry == CONDA else "python")]
+            found += [path, place] + [self.receipt(entry)]
         return [path for path in found if os.path.lexists(path)]
 
     def _releases(self, leaving: str) -> Iterator[str]:

@@ -54,12 +54,11 @@ def wheels(path: str) -> List[Dict[str, Any]]:
     return found
 
 
-def describe(path: str) -> Dict[str, Any]:
-    """All of it."""
+def describe() -> Dict[str, Any]:
+    """All of it but the wheels."""
     return {
         "cpus": processes.usable_cpus(),
         "cpu_model": cpu_model(),
         "memory_mb": memory_mb(),
         "programs": programs(),
-        "builds": wheels(path),
     }

@@ -28,12 +28,13 @@ options:
   file:
     description: The receipt, by default the role's own below C(/var/lib/tensorwright/receipts).
     type: path
-  environment:
+  environments:
     description:
-      - The environment that relies on what the role put there, as its path. It is added to those that do so already.
+      - The environments that rely on what the role put there, as their paths. They are added to those that do so already.
       - A role that serves several environments of a host names them, so that its work stays until the last of them is removed.
-    type: str
-    default: ""
+    type: list
+    elements: str
+    default: []
   footprint:
     description: What the role put on the host.
     type: dict
@@ -173,7 +174,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "inputs": {"type": "str"},
             "file": {"type": "path"},
-            "environment": {"type": "str", "default": ""},
+            "environments": {"type": "list", "elements": "str", "default": []},
             "footprint": {"type": "dict", "default": {}, "options": FOOTPRINT},
         },
         required_if=[("state", "present", ["inputs"])],
@@ -189,7 +190,7 @@ def main() -> None:
             answer["changed"] = receipts.write(
                 *(answer["file"], asked["role"], asked["inputs"], answer["footprint"]),
                 check_mode=module.check_mode,
-                environment=asked["environment"],
+                environments=asked["environments"],
             )
     except ValueError as error:
         fail(module, answer, str(error))

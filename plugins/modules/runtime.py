@@ -122,7 +122,7 @@ def write_receipt(store: runtimes.Runtimes, asked: Dict[str, Any], sha256: str, 
         "files": [store.seal(name, sha256), os.path.realpath(store.program(name, sha256))],
         "links": [store.link(name)],
     }
-    if receipts.write(store.receipt(asked["role"]), asked["role"], asked["inputs"], receipts.record(footprint)):
+    if receipts.write(store.receipt(name), asked["role"], asked["inputs"], receipts.record(footprint)):
         answer["changed"] = True
 
 

@@ -17,6 +17,12 @@ options:
     description: Where the environment is, or is to be. It may begin with C(~), the connecting user's home.
     type: str
     default: ~/tensorflow
+  environments:
+    description:
+      - The environments of a host that has several, each a mapping with its C(path), which take the place of O(path).
+      - What is no such mapping is left out, for a plan tells what is wrong with it.
+    type: raw
+    default: []
   receipts_dir:
     description: The directory of the receipts of those roles that concern the whole host.
     type: path
@@ -90,7 +96,9 @@ ansible_facts:
           blocked_by: null
           writable: true
           occupied: false
+          filesystem: 64769
         environment: null
+        places: {}
         docker:
           engines: {docker: [], distribution: [docker.io], retired: []}
           settings_error: null
@@ -108,10 +116,17 @@ ansible_facts:
         receipts: []
 """
 
-from typing import Any
+from typing import Any, List
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import host, nvidia, pci, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import host, location, nvidia, pci, receipts
+
+
+def paths(path: str, environments: Any) -> List[str]:
+    """The paths to look at: those of the environments, or the one."""
+    items = [item for item in environments if isinstance(item, dict)] if isinstance(environments, list) else []
+    found = [location.asked(item, path) for item in items]
+    return sorted(set(found), key=found.index) or [path.strip()]
 
 
 def main() -> None:
@@ -120,6 +135,7 @@ def main() -> None:
         argument_spec={
             # Not of the type path, which would expand $VARIABLES and hide what was given.
             "path": {"type": "str", "default": "~/tensorflow"},
+            "environments": {"type": "raw", "default": []},
             "receipts_dir": {"type": "path", "default": receipts.DIRECTORY},
             "pci_devices": {"type": "path", "default": pci.DEVICES},
             "driver_proc": {"type": "path", "default": nvidia.PROC},
@@ -129,7 +145,7 @@ def main() -> None:
     )
     asked = module.params
     facts = host.gather(
-        asked["path"], asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"], asked["docker_data_root"]
+        paths(asked["path"], asked["environments"]), asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"], asked["docker_data_root"]
     )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 

@@ -147,6 +147,9 @@ class PlanBuild(TypedDict):
 
 
 class PlanPath(TypedDict):
+    """given: as it was asked for, which may begin with ~."""
+
+    given: str | None
     absolute: str | None
     become: bool
 
@@ -308,7 +311,7 @@ def blank() -> Plan:
             "for_capabilities": [],
             "users": [],
         },
-        "path": {"absolute": None, "become": False},
+        "path": {"given": None, "absolute": None, "become": False},
         "space": {"needed_mb": 0},
         "roles": [],
     }

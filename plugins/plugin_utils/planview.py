@@ -19,12 +19,23 @@ Row = tuple[str, str]
 
 def view(pairs: Iterable[Sequence[Any]], form: str = "text") -> str:
     """The plans of many hosts as text, YAML or JSON."""
-    plans = [(str(pair[0]), _plain(pair[1])) for pair in pairs if isinstance(pair[1], Mapping)]
+    found = [(str(pair[0]), *labelled) for pair in pairs for labelled in _labelled(str(pair[0]), pair[1])]
+    plans = [(label, _plain(plan)) for _, label, plan in found]
+    hosts = {label: host for host, label, _ in found}
     if form == "json":
         return json.dumps(dict(plans), indent=2)
     if form == "yaml":
         return str(yaml.safe_dump(dict(plans), sort_keys=False, allow_unicode=True, width=120))
-    return "\n".join(_text(plans))
+    return "\n".join(_text(plans, hosts))
+
+
+def _labelled(host: str, found: Any) -> Iterator[Pair]:
+    """A host's plan, or its plans by environment."""
+    several = [plan for plan in found if isinstance(plan, Mapping)] if isinstance(found, (list, tuple)) else []
+    if len(several) > 1:
+        yield from ((f"{host}:{plan['path']['given']}", plan) for plan in several)
+    elif isinstance(found, Mapping) or several:
+        yield host, several[0] if several else found
 
 
 def _plain(value: Any) -> Any:
@@ -32,14 +43,15 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _text(plans: Sequence[Pair]) -> Iterator[str]:
-    refused = sorted(sentence(host, problem) for host, plan in plans for problem in plan.get("problems", ()))
+def _text(plans: Sequence[Pair], hosts: Mapping[str, str]) -> Iterator[str]:
+    refused = sorted(sentence(hosts[label], problem) for label, plan in plans for problem in plan.get("problems", ()))
     if refused:
         yield _count(len(refused), "problem") + ":"
         yield from (f"  {line}" for line in refused)
         yield ""
     distinct = groups(plans)
-    yield f"{_count(len(distinct), 'plan')} for {_count(sum(map(len, distinct)), 'host')}"
+    planned = {hosts[label] for group in distinct for label, _ in group}
+    yield f"{_count(len(distinct), 'plan')} for {_count(len(planned), 'host')}"
     for group in distinct:
         yield ""
         yield _hosts([host for host, _ in group])

@@ -38,10 +38,12 @@ NO_INPUTS = frozenset(
 )
 # What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
 SHARED_ROLES = ("python", "ca_certificates")
+# These do for each environment what it needs; all others do once for the host what all of its environments need.
+ROLES_OF_EACH = ("python", "conda", "tensorflow_source", "tensorflow_pip", "tensorflow_docker")
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
-# A role's variables of such names decide nothing of what it does: one asks for one more run of it, one is what a run of it gave.
+# A role's variables of such names decide nothing of what it does: one asks for one more run of it, others are what a run of it gave.
 AGAIN = "_refresh"
-NOT_DECISIVE = (AGAIN, "_result")
+NOT_DECISIVE = (AGAIN, "_result", "_results")
 
 
 def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
@@ -91,7 +93,7 @@ def _contents(value: Any) -> Any:
     return contents
 
 
-def _part(plan: Mapping[str, Any], key: str) -> Any:
+def part(plan: Mapping[str, Any], key: str) -> Any:
     """A part of the plan: driver, or driver.packages."""
     outer, _, inner = key.partition(".")
     return plan[outer][inner] if inner else plan.get(outer)
@@ -110,7 +112,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
             own[name] = _contents(value) if name.endswith("_files") else value
     # Of a build from source, its key says what it is; the rest is who makes it, and how.
     keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
-    decided = plain({key: _part(plan, key) for key in keys})
+    decided = plain({key: part(plan, key) for key in keys})
     # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
     if isinstance(decided.get("python"), dict) and decided["python"].get("provider") in ("system", "deadsnakes"):
         decided["python"]["path"] = (
@@ -129,8 +131,11 @@ def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
     role, file = str(receipt["role"]), str(receipt["file"])
     parent, name = os.path.split(str(plan["path"]["absolute"]))
     store = os.path.join(parent, ".tensorwright")
-    if role == "conda" or (role == "python" and (plan.get("python") or {}).get("provider") == "standalone"):
-        return file == os.path.join(store, "runtimes", f"{role}.json")
+    python = plan.get("python") or {}
+    if role == "python" and python.get("provider") == "standalone":
+        return file == os.path.join(store, "runtimes", f"python{python['version']}.json")
+    if role == "conda":
+        return file == os.path.join(store, "runtimes", "conda.json")
     if role == "tensorflow_source":
         return file == os.path.join(store, "builds", f"{name}.json")
     if role not in ENVIRONMENT_ROLES:
@@ -143,14 +148,15 @@ def environment(plan: Mapping[str, Any]) -> str:
     return "docker" if plan.get("method") == "docker" else str(plan["path"]["absolute"])
 
 
-def _knows(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
-    """Whether a role that serves several environments has written down that it serves this one."""
-    shared = receipt["role"] in SHARED_ROLES and "/.tensorwright/" not in str(receipt["file"])
-    return not shared or environment(plan) in (receipt.get("environments") or [])
+def _inputs_for(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> str | None:
+    """From which inputs the role has done what this environment needs; None where it has not written that down."""
+    if receipt["role"] in SHARED_ROLES and "/.tensorwright/" not in str(receipt["file"]):
+        return (receipt.get("environments") or {}).get(environment(plan))
+    return str(receipt["inputs"])
 
 
-def unneeded(host: Mapping[str, Any], name: str, gone: Collection[str] = ()) -> list[str]:
-    """Those of the shared roles whose work no other environment than the named one relies on, in the order of their removal.
+def unneeded(host: Mapping[str, Any], names: Collection[str], gone: Collection[str] = ()) -> list[str]:
+    """Those of the shared roles whose work no other environment than the named ones relies on, in the order of their removal.
 
     gone: roles whose work has been removed since the host facts were gathered.
     """
@@ -161,7 +167,7 @@ def unneeded(host: Mapping[str, Any], name: str, gone: Collection[str] = ()) -> 
         role
         for role in SHARED_ROLES
         if role in receipts and receipts[role].get("environments") is not None
-        if not set(receipts[role]["environments"]) - {name}
+        if not set(receipts[role]["environments"]) - set(names)
     ]
     # Engines and drivers have their packages by the site's proxies, and get their updates by them.
     if set(receipts) - set(SHARED_ROLES) or "python" in set(receipts) - set(going):
@@ -178,9 +184,9 @@ def due(
 ) -> list[str]:
     """Those of the plan's roles, in their order, that no receipt of this host shows to have nothing to do."""
     current = {
-        str(receipt["role"]): str(receipt["inputs"])
+        str(receipt["role"]): _inputs_for(receipt, plan)
         for receipt in host.get("receipts") or []
-        if not receipt["drift"] and _concerns(receipt, plan) and _knows(receipt, plan)
+        if not receipt["drift"] and _concerns(receipt, plan)
     }
     if (plan.get("tensorflow") or {}).get("moves"):
         current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
@@ -196,6 +202,23 @@ def due(
         for role in names
         if _asked_again(role, variables) or role not in current or current[role] != inputs(plan, role, variables, root)
     ]
+
+
+def due_at(
+    plans: Iterable[Mapping[str, Any]],
+    host: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    trust: bool = True,
+    root: Path = COLLECTION,
+) -> dict[str, list[str]]:
+    """Role -> the places of the environments for which it has something to do, in the order of the plans."""
+    found: dict[str, list[str]] = {}
+    for plan in plans:
+        for role in due(plan, host, variables, trust, root):
+            places = found.setdefault(role, [])
+            if role in ROLES_OF_EACH or not places:
+                places.append(str(plan["path"]["given"]))
+    return found
 
 
 def _asked_again(role: str, variables: Mapping[str, Any]) -> bool:

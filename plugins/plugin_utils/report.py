@@ -100,6 +100,8 @@ def clean(value: Any) -> Any:
 def _host(result: Result, machine: Machine) -> Document:
     return {
         "host": result.host,
+        "environment": result.environment,  # empty where the host has one only
+        "label": result.label,
         "state": result.state,
         "changed": result.changed,
         "method": result.method,
@@ -184,7 +186,7 @@ def junit(made: Document) -> str:
     )
     for host in hosts:
         case = ET.SubElement(
-            suite, "testcase", classname=made["playbook"], name=host["host"], time=str(host["seconds"])
+            suite, "testcase", classname=made["playbook"], name=host["label"], time=str(host["seconds"])
         )
         if host["state"] in FAILURES:
             kind = {"unreachable": "error", "stopped": "skipped"}.get(host["state"], "failure")
@@ -207,7 +209,7 @@ def page(made: Document) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     states: dict[str, int] = {}
-    for host in sorted(made["hosts"], key=_gravity):
+    for host in {one["host"]: one for one in sorted(made["hosts"], key=_gravity)}.values():
         states[host["state"]] = states.get(host["state"], 0) + 1
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         run=made,
@@ -215,7 +217,8 @@ def page(made: Document) -> str:
         failures=FAILURES,
         hosts=rows(made["hosts"], single=True),
         groups=rows(made["hosts"], single=False) if len(made["hosts"]) > SINGLE_ROWS else [],
-        drifted=sum(bool(host["drift"]) for host in made["hosts"]),
+        changed=len({host["host"] for host in made["hosts"] if host["changed"]}),
+        drifted=len({host["host"] for host in made["hosts"] if host["drift"]}),
     )
 
 
@@ -230,7 +233,7 @@ def rows(hosts: Sequence[Document], single: bool) -> list[Document]:
     found: dict[Any, list[Document]] = {}
     for host in hosts:
         same = (host["state"], *(host[column] for column in COLUMNS))
-        found.setdefault(host["host"] if single else same, []).append(host)
+        found.setdefault(host["label"] if single else same, []).append(host)
     groups = sorted(found.values(), key=lambda group: (_gravity(group[0]), 0 if single else -len(group)))
     return [_row(group) for group in groups]
 
@@ -239,11 +242,11 @@ def _row(group: Sequence[Document]) -> Document:
     drift: dict[str, list[str]] = {}
     for host in group:
         for line in host["drift"]:
-            drift.setdefault(line, []).append(host["host"])
+            drift.setdefault(line, []).append(host["label"])
     bad = group[0]["state"] in FAILURES
     return {
         **{name: group[0][name] for name in ("state", *COLUMNS)},
-        "hosts": [host["host"] for host in group],
+        "hosts": [host["label"] for host in group],
         "changed": sum(host["changed"] for host in group),
         "session": "" if bad else min(host["outcome"] for host in group),  # of several dates the oldest
         "drift": drift,

@@ -64,6 +64,8 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
 )
 # Variables of the roles that install, and what the plays derive: known, so that nobody is told that they are misspelt.
 _ROLE_NAMES = (
+    "environments",
+    "only",
     "pip_index_url",
     "pip_extra_index_urls",
     "pip_timeout",
@@ -100,8 +102,9 @@ _ROLE_NAMES = (
     "source_keep_tree",
 )
 _DERIVED_NAMES = (
-    *("host", "plan", "due", "unneeded", "request", "resolved", "result", "report_state"),
-    *("pip_result", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
+    *("host", "request", "requests", "methods", "place", "places", "plan", "plans", "problems", "due", "unproved", "unneeded"),
+    *("resolved", "result", "results", "report_state"),
+    *("pip_result", "pip_results", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
 )
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))

@@ -58,7 +58,7 @@ def resolve(
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
-    plan["path"] = {"absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
+    plan["path"] = {"given": asked.path, "absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
     available = tuple(pythons.available(facts, asked.method, base, asked.python))
     context = Context(asked, facts, base, implemented, available, wish, build)
     candidates = _candidates(context, plan["problems"])

@@ -34,6 +34,12 @@ class Result:
     activate: str = ""
     notes: Sequence[str] = field(default_factory=tuple)
     problems: Sequence[str] = field(default_factory=tuple)
+    environment: str = ""  # its path, where the host has several
+
+    @property
+    def label(self) -> str:
+        """What the row is of."""
+        return f"{self.host}:{self.environment}" if self.environment else self.host
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -60,7 +66,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 def in_order(results: Iterable[Result]) -> list[Result]:
     """The results by their hosts' names, web2 before web10."""
-    return sorted(results, key=lambda result: _natural(result.host))
+    return sorted(results, key=lambda result: _natural(result.host))  # a host's environments stay in their order
 
 
 def _groups(results: Sequence[Result]) -> list[list[Result]]:
@@ -78,7 +84,7 @@ def _groups(results: Sequence[Result]) -> list[list[Result]]:
 
 def _row(group: Sequence[Result]) -> tuple[str, ...]:
     first, last = group[0], group[-1]
-    host = first.host if first is last else f"{first.host}…{last.host} ({len(group)} hosts)"
+    host = first.label if first is last else f"{first.label}…{last.label} ({len(group)} hosts)"
     outcome = min(result.outcome for result in group)  # of several dates the oldest
     return (host, *first.cells, outcome, f"{max(result.seconds for result in group):.1f}")
 
@@ -120,13 +126,14 @@ def _lines(label: str, said: Mapping[str, Sequence[str]], total: int) -> list[st
 def summary(results: Sequence[Result]) -> str:
     """How many hosts ended how, in one line."""
     states: dict[str, int] = {}
-    for result in results:
+    hosts = {result.host: result for result in results}
+    for result in hosts.values():
         states[result.state] = states.get(result.state, 0) + 1
     order = [state for state in states if state not in FAILURES] + [state for state in FAILURES if state in states]
-    changed = sum(result.changed for result in results)
+    changed = sum(result.changed for result in hosts.values())
     verb = "would change" if "planned" in states else "changed"
     counts = ", ".join(f"{states[state]} {state}" for state in order)
-    return f"{len(results)} {'host' if len(results) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
+    return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
 
 
 def render(results: Iterable[Result], log: str = "", report: str = "") -> str:
@@ -140,8 +147,8 @@ def render(results: Iterable[Result], log: str = "", report: str = "") -> str:
     right = [result for result in hosts if result.state not in FAILURES]
     greetings = sorted({result.session or "its greeting" for result in right if result.dated})
     problems = _said((result.host, problem) for result in hosts for problem in result.problems)
-    notes = _said((result.host, note) for result in right for note in result.notes)
-    activations = _said((result.host, result.activate) for result in right if result.activate)
+    notes = _said((result.label, note) for result in right for note in result.notes)
+    activations = _said((result.label, result.activate) for result in right if result.activate)
     blocks = [
         _table(hosts),
         [DATED.format(" or ".join(greetings))] if greetings else [],

@@ -21,10 +21,11 @@ NOT_OF_ITS_ROLE = {
     "tensorwright_serial",
     "tensorwright_max_fail_percentage",
 }  # of all roles
+OF_ALL_ENVIRONMENTS = {"tensorflow_environments", "tensorflow_only"}  # and a request is of one
 COLLECTION = "tensorwright.fleet."
 # What a reference is, by how it is written. A reference of any other form has to be added here, and is then looked up as well.
 REFERENCES = {
-    "filter": rf"\| *{COLLECTION}(\w+)",
+    "filter": rf"\| *{COLLECTION}(\w+)|\| *map\('{COLLECTION}(\w+)'",
     "playbook": rf"import_playbook: {COLLECTION}(\w+)$",
     "role": rf"\b(?:name|role): {COLLECTION}(\w+)$",
     "module": rf"^ *(?:- )?{COLLECTION}(\w+):$|ansible_facts_modules: \[{COLLECTION}(\w+)\]$",
@@ -113,7 +114,8 @@ def test_specification_and_defaults_say_the_same(role: str) -> None:
 
 
 def test_the_request_has_the_same_defaults() -> None:
-    here = {name: default for name, default in defaults("tensorflow").items() if name not in NOT_OF_ITS_ROLE}
+    others = NOT_OF_ITS_ROLE | OF_ALL_ENVIRONMENTS
+    here = {name: default for name, default in defaults("tensorflow").items() if name not in others}
     computed = {name for name in here if "default" not in options("tensorflow")[name]}
     there = {PREFIX + name: default for name, default in request.DEFAULTS.items()}
     assert {name: here[name] for name in here.keys() - computed} == {

@@ -40,7 +40,7 @@ PLAYBOOK = """
       ansible.builtin.set_stats:
         per_host: true
         data:
-          tensorflow_result: {method: virtualenv, device: cpu, python: 3.11.2, tensorflow: 2.21.0, session: Hello}
+          tensorflow_results: {/opt/tensorflow: {method: virtualenv, device: cpu, python: 3.11.2, tensorflow: 2.21.0, session: Hello}}
 """
 HOSTS = """
 refused

@@ -55,7 +55,7 @@ class Run:
     def end(
         self, told: dict[str, Any], failures: dict[str, int] | None = None, dark: dict[str, int] | None = None
     ) -> list[str]:
-        custom = {host: {"tensorflow_result": said} for host, said in told.items()} | {"_run": {"other": 1}}
+        custom = {host: {"tensorflow_results": {"/opt/tensorflow": said}} for host, said in told.items()} | {"_run": {"other": 1}}
         self.callback.v2_playbook_on_stats(
             SimpleNamespace(custom=custom, failures=failures or {}, dark=dark or {}, changed=dict.fromkeys(told, 1))
         )

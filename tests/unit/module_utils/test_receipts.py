@@ -234,18 +234,21 @@ def test_environments_that_rely_on_it_are_added_and_those_that_are_gone_forgotte
     one.mkdir()
 
     def known() -> Any:
-        return [row["environments"] for row in receipts.survey(str(tmp_path / "receipts"), "/nonexistent/x")]
+        return [row["environments"] for row in receipts.survey(str(tmp_path / "receipts"), ["/nonexistent/x"])]
 
-    assert receipts.write(file, "python", "abc", {}, environment=str(one)) is True
-    assert receipts.write(file, "python", "abc", {}, environment=str(one)) is False
-    assert receipts.write(file, "python", "abc", {}, environment=str(other)) is True
-    assert known() == [[str(one)]]  # the other one is not there yet
+    assert receipts.write(file, "python", "abc", {}, environments=[str(one)]) is True
+    assert receipts.write(file, "python", "abc", {}, environments=[str(one)]) is False
+    assert receipts.write(file, "python", "abc", {}, environments=[str(other)]) is True
+    assert known() == [{str(one): "abc"}]  # the other one is not there yet
     other.symlink_to("/nonexistent")
-    assert known() == [[str(one), str(other)]]
+    assert known() == [{str(one): "abc", str(other): "abc"}]
     one.rmdir()
-    assert known() == [[str(other)]]
-    assert receipts.write(file, "python", "abc", {}, environment="docker") is True
-    assert known() == [[str(other), "docker"]]
+    assert known() == [{str(other): "abc"}]
+    assert receipts.write(file, "python", "abc", {}, environments=["docker"]) is True
+    assert known() == [{str(other): "abc", "docker": "abc"}]
+    assert receipts.write(file, "python", "abcd", {}, environments=["docker"]) is True
+    assert known() == [{str(other): "abc", "docker": "abcd"}]
+    assert receipts.write(file, "python", "abc", {}, environments=[str(other)]) is False  # each has its own inputs
     receipts.write(file, "python", "abc", {})
     assert known() == [None]
 
@@ -306,7 +309,7 @@ def test_survey(host: Path, request_of: dict[str, Any]) -> None:
     receipts.write(str(own), "tensorflow_pip", "c", {})
     receipts.write(str(own.with_name("other.json")), "tensorflow_pip", "d", {})
     edit(host)
-    found = receipts.survey(str(directory), str(host / "tensorflow"))
+    found = receipts.survey(str(directory), [str(host / "tensorflow")])
     assert [(one["role"], one["inputs"], one["file"], one["drift"]) for one in found] == [
         ("cuda", "a", str(directory / "cuda.json"), [f"{host}/etc was edited"]),
         ("python", "b", str(directory / "python.json"), ["package missing is not installed"]),

@@ -343,7 +343,7 @@ def test_a_standalone_python_is_unpacked_for_all(site: Site, tmp_path: Path) -> 
     provide(site, name, **archive, role="python", inputs="abc")
     program = site.store / "runtimes" / name / "bin" / name
     assert (program.stat().st_mode & 0o777, program.stat().st_uid) == (0o755, os.geteuid())
-    receipt = json.loads((site.store / "runtimes" / "python.json").read_text())
+    receipt = json.loads((site.store / "runtimes" / f"{name}.json").read_text())
     assert receipt["footprint"]["links"] == {str(site.store / "runtimes" / name): f"{name}-{archive['sha256'][:12]}"}
 
 

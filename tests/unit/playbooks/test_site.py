@@ -35,7 +35,7 @@ def place(tmp_path: Path) -> Path:
 
 def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any) -> dict[str, str]:
     """Run the playbook on some of the hosts; return how each ended, by the report."""
-    asked = {"tensorflow_path": str(place / "tensorflow"), "tensorflow_due": ["tensorflow_pip"], **variables}
+    asked = {"tensorflow_path": str(place / "tensorflow"), "tensorflow_due": {"tensorflow_pip": [str(place / "tensorflow")]}, **variables}
     done = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "site.yml"), "--check"),
@@ -74,7 +74,7 @@ def test_one_host_s_trouble_does_not_stop_the_others_and_retry_names_it(place: P
     }
     retry = place / "reports" / "site.retry"
     assert retry.read_text().split() == ["a_broken", "d_refused", "e_gone"]
-    assert set(run(place, f"@{retry}", 4, tensorflow_due=[])) == {"a_broken", "d_refused", "e_gone"}
+    assert set(run(place, f"@{retry}", 4, tensorflow_due={})) == {"a_broken", "d_refused", "e_gone"}
 
 
 def test_more_failures_than_may_be_stop_the_run(place: Path) -> None:

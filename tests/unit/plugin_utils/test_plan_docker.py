@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.filter.plan import plan as filtered
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planning import plan as filtered
 
 from tests.unit.plugin_utils.cases import A100, GOOD, V100, Facts, debian, driver, planned, refusals, ubuntu
 

@@ -88,11 +88,16 @@ def test_a_place_that_will_not_do(path: object, host: Facts, sentence_: str) -> 
 
 def test_root_writes_where_the_user_may_not() -> None:
     assert planned({"path": "/opt/tf"}, debian(path=place(writable=False)))["path"] == {
+        "given": "/opt/tf",
         "absolute": "/opt/tf",
         "become": True,
     }
     assert planned({"path": "/opt/tf"}, debian(path=place()))["path"]["become"] is False
-    assert planned({"path": "/opt/tf"}, debian())["path"] == {"absolute": "/opt/tf", "become": False}
+    assert planned({"path": "/opt/tf"}, debian())["path"] == {
+        "given": "/opt/tf",
+        "absolute": "/opt/tf",
+        "become": False,
+    }
     assert planned({}, debian())["path"]["absolute"] is None
 
 

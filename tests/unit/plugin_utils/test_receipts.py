@@ -51,7 +51,7 @@ def host(root: Path, variables: Mapping[str, Any], **changes: Any) -> dict[str, 
                 "inputs": receipts.inputs(PLAN, role, variables, root),
                 "footprint": {},
                 "drift": [],
-                "environments": ["/opt/tensorflow"],
+                "environments": {"/opt/tensorflow": receipts.inputs(PLAN, role, variables, root)},
                 **changes,
             }
             for role in PLAN["roles"]
@@ -85,12 +85,14 @@ def test_an_environments_receipt_counts_for_its_own_path_only(root: Path) -> Non
 
 
 def test_a_role_that_serves_other_environments_is_due_until_it_knows_of_this_one(root: Path) -> None:
-    facts = host(root, {}, environments=["/srv/tf"])
+    facts = host(root, {}, environments={"/srv/tf": "0f"})
     assert receipts.due(PLAN, facts, {}, root=root) == ["ca_certificates", "python"]
     facts = host(root, {}, environments=None)  # an older version's
     assert receipts.due(PLAN, facts, {}, root=root) == ["ca_certificates", "python"]
-    facts = host(root, {}, environments=["docker"])
+    facts = host(root, {}, environments={"/opt/tensorflow": "0f"})  # made for it from other inputs
+    assert receipts.due(PLAN, facts, {}, root=root) == ["ca_certificates", "python"]
     images = {**PLAN, "method": "docker", "roles": ["ca_certificates"]}
+    facts = host(root, {}, environments={"docker": receipts.inputs(images, "ca_certificates", {}, root)})
     assert receipts.due(images, facts, {}, root=root) == []
 
 
@@ -98,7 +100,7 @@ def shared(**environments: list[str] | None) -> dict[str, Any]:
     place = "/var/lib/tensorwright/receipts"
     return {
         "receipts": [
-            {"role": role, "file": f"{place}/{role}.json", "environments": names}
+            {"role": role, "file": f"{place}/{role}.json", "environments": None if names is None else dict.fromkeys(names, "0f")}
             for role, names in environments.items()
         ]
     }
@@ -115,12 +117,12 @@ def shared(**environments: list[str] | None) -> dict[str, Any]:
         (shared(python=["/opt/a"], ca_certificates=["/opt/a"], cuda=None), ["python"]),
         (shared(python=["/opt/a"], ca_certificates=["docker"], docker=None), ["python"]),
         (shared(python=None, ca_certificates=["/opt/a"]), []),
-        ({"receipts": [{"role": "python", "file": "/opt/.tensorwright/runtimes/python.json", "environments": []}]}, []),
+        ({"receipts": [{"role": "python", "file": "/opt/.tensorwright/runtimes/python3.12.json", "environments": {}}]}, []),
         ({}, []),
     ],
 )
 def test_what_of_the_hosts_goes_with_an_environment(facts: dict[str, Any], going: list[str]) -> None:
-    assert receipts.unneeded(facts, "/opt/a") == going
+    assert receipts.unneeded(facts, ["/opt/a"]) == going
 
 
 def test_roles_that_are_not_in_the_plan_are_ignored(root: Path) -> None:
@@ -279,9 +281,10 @@ def test_what_lies_beside_an_environment_has_its_receipt_there(root: Path, role:
     plan = {**PLAN, "roles": [role], "python": {"version": "3.11", "path": None, "provider": provider}, "conda": {}}
     facts = host(root, {})
     beside = {**facts["receipts"][1], "role": role, "inputs": receipts.inputs(plan, role, {}, root)}
-    facts["receipts"].append({**beside, "file": f"/opt/.tensorwright/runtimes/{role}.json"})
+    name = {"python": "python3.11"}.get(role, role)
+    facts["receipts"].append({**beside, "file": f"/opt/.tensorwright/runtimes/{name}.json"})
     assert receipts.due(plan, facts, {}, root=root) == []
-    facts["receipts"][-1]["file"] = f"/srv/.tensorwright/runtimes/{role}.json"
+    facts["receipts"][-1]["file"] = f"/srv/.tensorwright/runtimes/{name}.json"
     assert receipts.due(plan, facts, {}, root=root) == [role]
     system = {**plan, "roles": ["python"], "python": {"version": "3.11", "path": None, "provider": "system"}}
     facts["receipts"][-1].update(role="python", inputs=receipts.inputs(system, "python", {}, root))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.filter.plan import plan
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planning import plan
 
 from tests.unit.plugin_utils.cases import debian
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plans of a host: one for each of its environments, and what a site's variables add to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    condasite,
+    engine,
+    environments,
+    nvidia_wishes,
+    services,
+    site,
+    specs,
+)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
+
+
+def plan(
+    request: Mapping[str, Any], host: Mapping[str, Any], variables: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The plan of one environment as plain data.
+
+    host: the host facts as they are for the environment's path, see `environments.at`.
+    """
+    variables = variables or {}
+    facts = nvidia_wishes.facts(site.may_become(host, variables), variables)
+    wish = {key: value for key, value in request.items() if key not in environments.ADDED_KEYS}
+    made = resolve(wish, facts, names=variables)
+    made["problems"].extend([*specs.problems(variables), *condasite.problems(made, variables)])
+    made["problems"].extend([*engine.problems(made, facts, variables), *services.problems(made, variables)])
+    nvidia_wishes.add(made, variables)
+    site.add(made, facts, variables)
+    return {**made, **{key: request[key] for key in environments.ADDED_KEYS if key in request}}
+
+
+def plans(
+    request: Mapping[str, Any],
+    host: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    listed: object = (),
+    only: object = "",
+) -> list[dict[str, Any]]:
+    """The plans of all environments of a host, in the order of the list.
+
+    listed: tensorflow_environments, each item over what the host asks for; only: the path of the one that a run is for.
+    """
+    found = [plan(one, environments.at(host, one.get("path")), variables) for one in environments.requests(request, listed)]
+    beside_each_other = environments.problems(listed, only, found, host)
+    if len(found) > 1:
+        found = environments.told_apart(found)
+    found[0]["problems"] = [*beside_each_other, *found[0]["problems"]]
+    return found
