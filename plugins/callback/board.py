@@ -171,7 +171,7 @@ class CallbackModule(Lines):
         super().v2_runner_on_failed(result, ignore_errors)
         if self._live is not None:
             task = result._task
-            refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "")
+            refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "", result._result)
             state = "waiting" if ignore_errors else "refused" if refused else "failed"
             self._live.board.end(str(result._host.get_name()), state)
 

@@ -38,7 +38,7 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A refusal, or what our own module says, in its own words."""
         task, host = result._task, result._host.get_name()
-        refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "")
+        refused = failures.is_refusal(task.action, task._role.get_name() if task._role else "", result._result)
         asserted = task.action.rpartition(".")[2] in failures.REFUSING
         ours = task.action.startswith(failures.OURS)
         known = asserted or ours or failures.diagnose(result._result) is not None

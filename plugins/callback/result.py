@@ -48,7 +48,10 @@ requirements:
 
 STOPPED = "the run stopped before it was done here, for too many hosts had failed"
 # What a host's plan, and what is due by it, are made with in each task of each host.
-FILTERS = tuple(f"tensorwright.fleet.{name}" for name in ("plan", "builder", "due", "inputs", "refusal", "unneeded"))
+FILTERS = tuple(
+    f"tensorwright.fleet.{name}"
+    for name in ("requests", "facts_at", "plans", "plan", "builder", "due", "inputs", "refusal")
+)
 CELLS = ("method", "device", "python", "tensorflow")
 
 
@@ -81,10 +84,11 @@ class CallbackModule(CallbackBase):
         """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
         self._playbook = os.path.basename(str(getattr(playbook, "_file_name", "")))
         with suppress(Exception):  # a table that cannot be read is the plan's to refuse, with its reason
-            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import specs, tables
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload, specs, tables
 
             tables.load()
             specs.options()
+            payload.program()
             for name in FILTERS:
                 filter_loader.get(name)
         with suppress(OSError):
@@ -116,7 +120,10 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A host's time ends with its last task. What the host is, its facts have told."""
-        name, facts = self._seen(result), result._result.get("ansible_facts")
+        self._look(self._seen(result), result)
+
+    def _look(self, name: str, result: Any) -> None:
+        facts = result._result.get("ansible_facts")
         if isinstance(facts, Mapping) and isinstance(facts.get("tensorflow_host"), Mapping):
             self._machines[name] = report.Machine.seen(facts["tensorflow_host"])
 
@@ -129,11 +136,12 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """The last failure of a host is the one that ended its run; earlier ones were rescued."""
         name = self._seen(result)
+        self._look(name, result)
         if ignore_errors:
             return
         task, heading = result._task, _heading(result._task)
         said = failures.problems(result._result)
-        if failures.is_refusal(task.action, task._role.get_name() if task._role else ""):
+        if failures.is_refusal(task.action, task._role.get_name() if task._role else "", result._result):
             self._failed[name] = ("refused", said)
         elif task.action.rpartition(".")[2] in failures.REFUSING:
             self._failed[name] = ("failed", [f"{heading}: {without_host(line, name)}" for line in said])

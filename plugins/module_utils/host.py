@@ -101,8 +101,8 @@ def at(path: str) -> Dict[str, Any]:
 
 def gather(
     paths: List[str],
-    receipts_dir: str,
-    pci_devices: str,
+    receipts_dir: str = receipts.DIRECTORY,
+    pci_devices: str = pci.DEVICES,
     driver_proc: str = nvidia.PROC,
     docker_data_root: Optional[str] = None,
 ) -> Dict[str, Any]:

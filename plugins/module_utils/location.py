@@ -25,6 +25,15 @@ def asked(item: Mapping[str, Any], path: str) -> str:
     return str(item.get("path") or default).strip()
 
 
+def paths(path: str, environments: Any) -> List[str]:
+    """The places of a host's environments: those of the items of tensorflow_environments that make sense, or the one."""
+    items = (
+        [item for item in environments if isinstance(item, Mapping)] if isinstance(environments, (list, tuple)) else []
+    )
+    found = [asked(item, path) for item in items]
+    return sorted(set(found), key=found.index) or [path.strip()]
+
+
 def absolute(path: str) -> str:
     """The path without its ~; one that is relative stays so, for there is nothing that it could be relative to."""
     return os.path.normpath(os.path.expanduser(path))

@@ -116,17 +116,10 @@ ansible_facts:
         receipts: []
 """
 
-from typing import Any, List
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import host, location, nvidia, pci, receipts
-
-
-def paths(path: str, environments: Any) -> List[str]:
-    """The paths to look at: those of the environments, or the one."""
-    items = [item for item in environments if isinstance(item, dict)] if isinstance(environments, list) else []
-    found = [location.asked(item, path) for item in items]
-    return sorted(set(found), key=found.index) or [path.strip()]
 
 
 def main() -> None:
@@ -145,7 +138,11 @@ def main() -> None:
     )
     asked = module.params
     facts = host.gather(
-        paths(asked["path"], asked["environments"]), asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"], asked["docker_data_root"]
+        location.paths(asked["path"], asked["environments"]),
+        asked["receipts_dir"],
+        asked["pci_devices"],
+        asked["driver_proc"],
+        asked["docker_data_root"],
     )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 

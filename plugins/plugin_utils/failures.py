@@ -19,9 +19,13 @@ COMPLAINTS = ("msg", "reason", "stderr", "module_stderr", "exception")
 OUTPUTS = ("output", "stdout", "module_stdout")
 
 
-def is_refusal(action: str, role: str = "") -> bool:
+def is_refusal(action: str, role: str = "", result: Mapping[str, Any] | None = None) -> bool:
     """Whether the task that failed is one that refuses, before anything has changed, and not one that tried."""
-    return action.rpartition(".")[2] in REFUSING and role.rpartition(".")[2] not in REPORTING
+    return (
+        bool((result or {}).get("refused"))
+        or action.rpartition(".")[2] in REFUSING
+        and role.rpartition(".")[2] not in REPORTING
+    )
 
 
 def lines(value: Any) -> list[str]:
@@ -176,7 +180,10 @@ def log_entry(host: str, task: str, result: Mapping[str, Any]) -> str:
 
 def unreachable(result: Mapping[str, Any]) -> list[str]:
     """Why there is no way to a host, in words that are the same for every host that has the same reason."""
-    said = [re.sub(r"connect to host \S+ port", "connect to port", line) for line in problems(result)]
+    said = [
+        re.sub(r"connect to host \S+ port", "connect to port", line).removeprefix("Task failed: ")
+        for line in problems(result)
+    ]
     found = _row(result)
     # Rows of other parts speak of what hosts reach; here it is the host that is not reached.
     return [*said, *(found.lines() if found and found.row.part == troubles.HOST else [])]

@@ -47,7 +47,9 @@ def plans(
 
     listed: tensorflow_environments, each item over what the host asks for; only: the path of the one that a run is for.
     """
-    found = [plan(one, environments.at(host, one.get("path")), variables) for one in environments.requests(request, listed)]
+    found = [
+        plan(one, environments.at(host, one.get("path")), variables) for one in environments.requests(request, listed)
+    ]
     beside_each_other = environments.problems(listed, only, found, host)
     if len(found) > 1:
         found = environments.told_apart(found)

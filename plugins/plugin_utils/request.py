@@ -102,7 +102,20 @@ _ROLE_NAMES = (
     "source_keep_tree",
 )
 _DERIVED_NAMES = (
-    *("host", "request", "requests", "methods", "place", "places", "plan", "plans", "problems", "due", "unproved", "unneeded"),
+    *(
+        "host",
+        "request",
+        "requests",
+        "methods",
+        "place",
+        "places",
+        "plan",
+        "plans",
+        "problems",
+        "due",
+        "unproved",
+        "unneeded",
+    ),
     *("resolved", "result", "results", "report_state"),
     *("pip_result", "pip_results", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
 )

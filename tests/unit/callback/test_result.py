@@ -55,7 +55,9 @@ class Run:
     def end(
         self, told: dict[str, Any], failures: dict[str, int] | None = None, dark: dict[str, int] | None = None
     ) -> list[str]:
-        custom = {host: {"tensorflow_results": {"/opt/tensorflow": said}} for host, said in told.items()} | {"_run": {"other": 1}}
+        custom = {host: {"tensorflow_results": {"/opt/tensorflow": said}} for host, said in told.items()} | {
+            "_run": {"other": 1}
+        }
         self.callback.v2_playbook_on_stats(
             SimpleNamespace(custom=custom, failures=failures or {}, dark=dark or {}, changed=dict.fromkeys(told, 1))
         )
@@ -175,7 +177,7 @@ def test_the_last_failure_counts(run: Run) -> None:
 def test_the_start_reads_ahead_and_survives_what_it_cannot_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(receipts, "roles", lambda: ["python", "cuda"])
-    monkeypatch.setattr(receipts, "code", read.append)
+    monkeypatch.setattr(receipts, "code", lambda role, root: read.append(role))
     run.callback.v2_playbook_on_start(None)
     assert read == ["python", "cuda"]
 

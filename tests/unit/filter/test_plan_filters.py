@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tensorwright.fleet.plugins.filter import plan, plan_view, refusal
+from ansible_collections.tensorwright.fleet.plugins.filter import by_next, plan, plan_view, refusal
 
 from tests.unit.plugin_utils.cases import debian
 
@@ -62,3 +62,12 @@ def test_in_a_template() -> None:
     assert "lab01: tensorflow_version is '9.9', which is not a TensorFlow release" in run.stdout
     assert "1 plan for 1 host" in run.stdout
     assert "tensorflow-cpu==2.20.0" in run.stdout
+
+
+def test_hosts_by_what_comes_next() -> None:
+    told = {
+        "b": {"ansible_facts": {"tensorwright_next": "due"}},
+        "a": {"ansible_facts": {"tensorwright_next": "right"}},
+    }
+    variables = {**told, "c": told["b"], "lost": {"ansible_facts": {}}, "new": {}}
+    assert by_next.by_next(["c", "lost", "new", "b", "a", "gone"], variables) == {"due": ["c", "b"], "right": ["a"]}

@@ -35,7 +35,11 @@ def place(tmp_path: Path) -> Path:
 
 def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any) -> dict[str, str]:
     """Run the playbook on some of the hosts; return how each ended, by the report."""
-    asked = {"tensorflow_path": str(place / "tensorflow"), "tensorflow_due": {"tensorflow_pip": [str(place / "tensorflow")]}, **variables}
+    asked = {
+        "tensorflow_path": str(place / "tensorflow"),
+        "tensorflow_due": {"tensorflow_pip": [str(place / "tensorflow")]},
+        **variables,
+    }
     done = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "site.yml"), "--check"),

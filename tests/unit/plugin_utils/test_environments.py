@@ -29,7 +29,9 @@ def host(*places: Mapping[str, Any], **more: Any) -> Facts:
     return debian(places={place["path"]["given"]: place for place in places}, **more)
 
 
-def plans(listed: Any, facts: Facts, only: str = "", variables: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+def plans(
+    listed: Any, facts: Facts, only: str = "", variables: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     return planning.plans(DEFAULTS, facts, variables or {}, listed, only)
 
 
@@ -55,7 +57,9 @@ def test_each_item_is_a_request_of_its_own_over_the_host_s() -> None:
 
 
 def test_each_has_its_plan_made_from_the_facts_of_its_place() -> None:
-    new, old = plans([NEW, {**OLD, "extra_packages": ["keras-cv"]}], host(there("/opt/new"), there("/opt/old", free_mb=1)))
+    new, old = plans(
+        [NEW, {**OLD, "extra_packages": ["keras-cv"]}], host(there("/opt/new"), there("/opt/old", free_mb=1))
+    )
     assert (new["tensorflow"]["version"], new["path"]["absolute"], new["problems"]) != ("2.20.0", "/opt/new", [])
     assert (old["tensorflow"]["version"], old["extra_packages"]) == ("2.20.0", ["keras-cv"])
     assert "extra_packages" not in new
@@ -76,7 +80,10 @@ def test_the_facts_of_a_place() -> None:
         ("2.15", "tensorflow_environments is '2.15', which is not a list; accepted: a list of mappings such as"),
         ([NEW, "2.15"], "tensorflow_environments is a list, whose item 2 is '2.15'; accepted: a mapping such as"),
         ([NEW, {"path": "/opt/old", "versoin": 1}], "whose item 2 has 'versoin'; accepted: version, device, method"),
-        ([NEW, {**OLD, "extra_packages": "a"}], "whose item 2 has the extra_packages 'a'; accepted: a list of packages"),
+        (
+            [NEW, {**OLD, "extra_packages": "a"}],
+            "whose item 2 has the extra_packages 'a'; accepted: a list of packages",
+        ),
         ([NEW, NEW], "two of them are at /opt/new; accepted: a path of its own for each"),
         (
             [{**NEW, "method": "native"}, {**OLD, "method": "native"}],
@@ -105,7 +112,9 @@ def test_what_fits_alone_and_not_together() -> None:
     enough, short = sum(needed), sum(needed) - 1
     assert refusals([NEW, OLD], host(there("/opt/new", enough), there("/opt/old", enough))) == []
     (told,) = refusals([NEW, OLD], host(there("/opt/new", short), there("/opt/old", short)))
-    assert told.startswith(f"tensorflow_environments: together they need {enough} MB, and their filesystem has {short} MB")
+    assert told.startswith(
+        f"tensorflow_environments: together they need {enough} MB, and their filesystem has {short} MB"
+    )
     # Elsewhere, there already, or the same TensorFlow beside it.
     assert refusals([NEW, OLD], host(there("/opt/new", short), there("/opt/old", short, filesystem=2))) == []
     made = {"release": "0f", "sealed": None}
@@ -129,7 +138,9 @@ def test_a_run_may_be_for_one_of_them() -> None:
     facts = host(there("/opt/new"), there("/opt/old"))
     assert refusals([NEW, OLD], facts, only="/opt/old") == []
     (told,) = refusals([NEW, OLD], facts, only="/opt/odl")
-    assert told == "tensorflow_only is '/opt/odl', where no environment of this host is; accepted: /opt/new and /opt/old"
+    assert (
+        told == "tensorflow_only is '/opt/odl', where no environment of this host is; accepted: /opt/new and /opt/old"
+    )
 
 
 def test_roles_are_due_for_each_environment_or_once_for_the_host() -> None:

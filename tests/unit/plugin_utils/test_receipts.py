@@ -100,7 +100,11 @@ def shared(**environments: list[str] | None) -> dict[str, Any]:
     place = "/var/lib/tensorwright/receipts"
     return {
         "receipts": [
-            {"role": role, "file": f"{place}/{role}.json", "environments": None if names is None else dict.fromkeys(names, "0f")}
+            {
+                "role": role,
+                "file": f"{place}/{role}.json",
+                "environments": None if names is None else dict.fromkeys(names, "0f"),
+            }
             for role, names in environments.items()
         ]
     }
@@ -117,7 +121,14 @@ def shared(**environments: list[str] | None) -> dict[str, Any]:
         (shared(python=["/opt/a"], ca_certificates=["/opt/a"], cuda=None), ["python"]),
         (shared(python=["/opt/a"], ca_certificates=["docker"], docker=None), ["python"]),
         (shared(python=None, ca_certificates=["/opt/a"]), []),
-        ({"receipts": [{"role": "python", "file": "/opt/.tensorwright/runtimes/python3.12.json", "environments": {}}]}, []),
+        (
+            {
+                "receipts": [
+                    {"role": "python", "file": "/opt/.tensorwright/runtimes/python3.12.json", "environments": {}}
+                ]
+            },
+            [],
+        ),
         ({}, []),
     ],
 )

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looks at a host, plans, and refuses, in one step: a host on which all is right costs a run one round trip and one worker."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.tensorwright.fleet.plugins.module_utils import location
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
+
+try:
+    from ansible.template import trust_as_template as _trusted
+except ImportError:  # before 2.19
+
+    def _trusted(value: str) -> str:
+        return value
+
+
+MODULE = "tensorwright.fleet.tensorflow_host"
+# What comes next for a host: nothing, the roles that are due, or these in step with the other hosts.
+NEXT = "tensorwright_next"
+RIGHT, DUE, IN_STEP = "right", "due", "in_step"
+# What the light look takes, as the module's options; the module has the defaults of the rest.
+LOOKS = ("receipts_dir", "pci_devices", "driver_proc", "docker_data_root")
+
+
+class Values:
+    """Variables as templates see them once the host's facts are known. What was asked for once is not worked out again."""
+
+    def __init__(self, templar: Any, variables: Any, host: Any) -> None:
+        self._templar = templar
+        facts = {**(variables.get("ansible_facts") or {}), "tensorflow_host": host}
+        self._known: dict[str, Any] = {**variables, "ansible_facts": facts}
+
+    def of(self, name: str, **known: Any) -> Any:
+        """The value of a variable, where others are as given."""
+        templar = self._templar.copy_with_new_env(available_variables={**self._known, **known})
+        return templar.template(_trusted("{{ " + name + " }}"))
+
+    def keep(self, name: str) -> Any:
+        """The value of a variable, which is that from now on."""
+        self._known[name] = self.of(name)
+        return self._known[name]
+
+
+class ActionModule(ActionBase):
+    """See the module's documentation."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> Any:
+        """Look, plan, and say what comes next for the host."""
+        super().run(tmp, task_vars)
+        looked = self._look(task_vars)
+        if looked.get("failed"):
+            return looked
+        host = looked["ansible_facts"]["tensorflow_host"]
+        answer: dict[str, Any] = {
+            "changed": False,
+            "ansible_facts": {"tensorflow_host": host, "_ansible_facts_gathered": True},
+            "_ansible_verbose_override": True,  # or -v would print all facts
+        }
+        values = Values(self._templar, task_vars, host)
+        plans = values.keep("tensorflow_plans")
+        problems = [problem for plan in plans for problem in plan["problems"]]
+        if problems:
+            name = task_vars["inventory_hostname"]
+            return {**answer, "failed": True, "refused": True, "msg": [sentence(name, one) for one in problems]}
+        if self._task.check_mode:
+            answer["ansible_facts"]["tensorflow_plans"] = plans
+        values.keep("tensorflow_due")
+        if values.of("__tensorflow_right"):
+            told = {
+                plan["path"]["given"]: values.of(
+                    "__tensorflow_told", tensorflow_place=plan["path"]["given"], tensorflow_plan=plan
+                )
+                for plan in plans
+                if plan["path"]["given"] in values.of("tensorflow_places")
+            }
+            answer["ansible_facts"][NEXT] = RIGHT
+            data = {"tensorflow_results": told}
+            return {**answer, "ansible_stats": {"data": data, "per_host": True, "aggregate": True}}
+        answer["ansible_facts"][NEXT] = IN_STEP if values.of("__tensorflow_in_step") else DUE
+        return answer
+
+    def _look(self, task_vars: Any) -> Any:
+        """The host facts by the light look; where that cannot be had, by the module, which says why."""
+        arguments = {key: value for key, value in self._task.args.items() if key != "state"}
+        facts = self._light(arguments, task_vars) if self._is_pipelining_enabled("new") else None
+        if facts is not None:
+            return {"ansible_facts": {"tensorflow_host": facts}}
+        return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+
+    def _light(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any] | None:
+        asked = {
+            **{key: str(arguments[key]) for key in LOOKS if arguments.get(key) is not None},
+            "paths": location.paths(str(arguments.get("path") or "~/tensorflow"), arguments.get("environments")),
+        }
+        words = [*shlex.split(self._python(task_vars)), "-c", payload.BOOT, json.dumps(asked)]
+        command = f"{self._compute_environment_string()} {shlex.join(words)}".strip()
+        done = self._low_level_execute_command(command, in_data=payload.program())
+        return payload.facts(done["stdout"]) if done["rc"] == 0 else None
+
+    def _python(self, task_vars: Any) -> str:
+        """The Python that the inventory names, else the distribution's own."""
+        named = str(self._templar.template(task_vars.get("ansible_python_interpreter") or ""))
+        return named if named and not named.startswith("auto") else "/usr/bin/python3"

@@ -1,0 +1,61 @@
+"""The light look at a host: one program for its Python, which finds what the module finds."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload
+
+
+def look(directory: Path, **asked: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run the program as a host does: nothing of the collection is to be found there."""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", payload.BOOT, json.dumps(asked)],
+        input=payload.program(),
+        capture_output=True,
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+        check=False,
+    )
+
+
+def test_it_finds_what_the_module_finds(tmp_path: Path, monkeypatch: Any) -> None:
+    asked = {"paths": [str(tmp_path / "tf"), "~/other"], "receipts_dir": str(tmp_path), "docker_data_root": ""}
+    done = look(tmp_path, **asked)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found, expected = payload.facts(done.stdout.decode()), json.loads(json.dumps(host.gather(**asked)))
+    for facts in (found, expected):
+        assert facts is not None
+        for one in (facts, facts["docker"], *facts["places"].values()):
+            assert isinstance(one.pop("free_mb"), int)  # others write to this disk as well
+    assert found == expected
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_it_is_all_that_the_look_imports_and_nothing_of_ansible_s() -> None:
+    for name, text in payload.needed().items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                module = node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name
+                assert not module.startswith("ansible") or module.startswith(payload.PACKAGE), (name, module)
+
+
+def test_it_is_small_and_the_same_for_all_hosts() -> None:
+    assert payload.program() is payload.program()
+    assert len(payload.program()) < 80_000
+    ast.parse(zlib.decompress(payload.program()), feature_version=(3, 6))
+
+
+def test_what_is_no_answer_is_none() -> None:
+    for printed in ("", "no Python here", "[1]", '{"other": 1}', "null"):
+        assert payload.facts(printed) is None
+    assert payload.facts('a banner of the login shell\n{"receipts": []}\n') == {"receipts": []}
