@@ -24,7 +24,7 @@ short_description: The table that a run ends with, and the report that it leaves
 version_added: 0.1.0
 description:
   - Prints one row for each host, what went wrong and what to type next, once the run is over.
-  - A host's row is what the run left in the statistics of that host under C(tensorflow_results), by environment, or how the host failed.
+  - A host's rows are what the run left in the statistics of that host under C(tensorflow_results), by environment, or how it failed.
   - What a failed task has printed is written into C(tensorwright/failures.log) below Ansible's home; the last run's only.
   - Leaves C(report.json), C(junit.xml) and C(index.html) in a directory of the run's own, named after its begin in UTC; the newest 100
     of these stay. They are their owner's alone, for they name machines, paths and what failed there. No login of a URL is in them, and

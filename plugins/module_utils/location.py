@@ -12,7 +12,6 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import SEAL, STORE
 
-
 LAUNCHER = "/usr/local/bin/tensorflow-docker"
 
 

@@ -19,7 +19,7 @@ KEYS = (
 )
 # What resolves to nothing, and is told to the role that installs as it is.
 ADDED_KEYS = ("extra_packages",)
-# Of these methods a host has one environment: the system's Python sees one, users' command starts one image, one wheel is built at a time.
+# Of these methods a host has one environment: the system's Python sees one, a command starts one image, one wheel is built at a time.
 SINGLE = ("native", "docker", "source")
 # What of NVIDIA's a host has in one version, and how several environments come to share it.
 _HOST_WIDE = {

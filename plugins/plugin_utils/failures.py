@@ -23,8 +23,8 @@ def is_refusal(action: str, role: str = "", result: Mapping[str, Any] | None = N
     """Whether the task that failed is one that refuses, before anything has changed, and not one that tried."""
     return (
         bool((result or {}).get("refused"))
-        or action.rpartition(".")[2] in REFUSING
-        and role.rpartition(".")[2] not in REPORTING
+        or (action.rpartition(".")[2] in REFUSING
+        and role.rpartition(".")[2] not in REPORTING)
     )
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planning import plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planview
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planning import plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import PREFIX, sentence
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import DEFAULTS
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
