@@ -197,6 +197,11 @@ class CallbackModule(Lines):
         if self._live is None:
             super().v2_playbook_on_include(included_file)
 
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """A play that no host needs."""
+        if self._live is None:
+            super().v2_playbook_on_no_hosts_matched()
+
     def v2_playbook_on_no_hosts_remaining(self) -> None:
         """The count tells it."""
         if self._live is None:

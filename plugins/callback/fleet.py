@@ -53,6 +53,13 @@ class CallbackModule(Default):
             text = f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}"
             self._display.display(text, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
 
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """After a play that has looked at hosts, none of them needs the next."""
+        if self._last_task_banner is None:
+            super().v2_playbook_on_no_hosts_matched()
+        else:
+            self._display.display("nothing to do: all is right on the hosts that can go on")
+
     def v2_runner_retry(self, result: Any) -> None:
         """What takes hours says how far it is, instead of how often it was looked at."""
         progress = result._result.get("progress")

@@ -33,7 +33,9 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any) -> dict[str, str]:
+def run(
+    place: Path, hosts: str, status: int, *arguments: str, pipelining: bool = True, **variables: Any
+) -> dict[str, str]:
     """Run the playbook on some of the hosts; return how each ended, by the report."""
     asked = {
         "tensorflow_path": str(place / "tensorflow"),
@@ -48,6 +50,7 @@ def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any)
         ],
         env={
             **environment(),
+            "ANSIBLE_PIPELINING": str(pipelining),
             "ANSIBLE_HOME": str(place / "home"),
             "TENSORWRIGHT_REPORTS": str(place / "reports"),
             "ANSIBLE_RETRY_FILES_ENABLED": "true",
@@ -62,6 +65,7 @@ def run(place: Path, hosts: str, status: int, *arguments: str, **variables: Any)
     assert done.returncode == status, done.stdout
     newest = max((place / "reports").glob("*/report.json"), key=lambda path: path.stat().st_mtime_ns)
     ended = {host["host"]: host["state"] for host in json.loads(newest.read_text())["hosts"]}
+    (place / "output").write_text(done.stdout)
     for host in ended:
         assert f"\n{host} " in done.stdout[done.stdout.index("PLAY RECAP") :]
     return ended
@@ -99,3 +103,27 @@ def test_a_batch_that_fails_as_a_whole_stops_those_after_it(place: Path) -> None
 def test_a_run_may_start_at_a_later_task(place: Path) -> None:
     ended = run(place, "b_right:c_right", 0, "--start-at-task", "Provide the planned TensorFlow")
     assert ended == {"b_right": "planned", "c_right": "planned"}
+
+
+def test_hosts_on_which_all_is_right_are_asked_once_and_that_is_all(place: Path) -> None:
+    assert run(place, "b_right:c_right", 0, tensorflow_due={}) == {"b_right": "planned", "c_right": "planned"}
+    output = (place / "output").read_text()
+    assert "nothing to do: all is right on the hosts that can go on" in output
+    tasks = [line for line in output.splitlines() if line.startswith("TASK")]
+    assert [line.partition(" : ")[2].partition("]")[0] for line in tasks] == [
+        "Look at the host, plan, and refuse what is impossible",
+        "Show the plans",
+    ]
+    assert "tensorflow-cpu==" in output
+
+
+def test_where_programs_cannot_be_sent_by_a_pipe_the_module_looks(place: Path) -> None:
+    assert run(place, "b_right:d_refused", 2, pipelining=False) == {"b_right": "planned", "d_refused": "refused"}
+
+
+def test_an_interpreter_that_is_none_is_told_and_no_trace(place: Path) -> None:
+    ended = run(place, "b_right", 2, ansible_python_interpreter="/nonexistent/python")
+    assert ended == {"b_right": "failed"}
+    output = (place / "output").read_text()
+    assert "cause: the host has no Python at the place where Ansible looks for it" in output
+    assert "Traceback" not in output
