@@ -33,6 +33,11 @@ options:
     description: Whether receipts count at all. If not, every role of the plan is due.
     type: bool
     default: true
+  plans:
+    description: The plans of all environments of the host, for roles that serve all of them at once.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

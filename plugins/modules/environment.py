@@ -156,6 +156,11 @@ added_by_users:
   type: list
   elements: str
   returned: when a release was built
+mended:
+  description: What was wrong with the permissions of a shared release, one sentence each.
+  type: list
+  elements: str
+  returned: for O(state=present), where a shared release was there already
 wheel:
   description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
   type: dict
@@ -190,6 +195,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     installer,
     native,
+    permissions,
     receipts,
     release_pin,
     releases,
@@ -236,7 +242,7 @@ class Builder(object):
         self.result.update(release=name, previous=previous)
         if self.module.check_mode:
             moved = built or previous != name or self.has_leftovers()
-            self.result["changed"] = moved or self.settle(name) or self.adjust(name, host)
+            self.result["changed"] = moved or self.settle(name) or self.adjust(name, host) or self.mend(name)
             return
         self.clear_leftovers()
         if built:
@@ -245,7 +251,7 @@ class Builder(object):
         if previous != name or built:
             self.prove_and_switch(name)
         seal = environment.sealed(name) or {}
-        if self.settle(name) | self.adjust(name, host):
+        if self.settle(name) | self.adjust(name, host) | self.mend(name):
             self.result["changed"] = True
         self.clear_surplus()
         self.write_receipt(name, seal, host)
@@ -305,7 +311,7 @@ class Builder(object):
         current = environment.current()
         there = [release for release in environment.all_releases() if re.match(name + r"(-\d+)?$", release)]
         for release in sorted(there, key=lambda release: (release != current, release)):
-            if environment.intact(release):
+            if environment.intact(release) and self.trusted(release):
                 return release
         unfinished = environment.unsealed()
         candidate, number = name, 1
@@ -313,6 +319,25 @@ class Builder(object):
             number += 1
             candidate = "{}-{}".format(name, number)
         return candidate
+
+    def is_shared(self) -> bool:
+        """Tell whether the environment is one of all users, whose permissions matter: a home's are its owner's business."""
+        return os.geteuid() == 0
+
+    def trusted(self, release: str) -> bool:
+        """Tell whether nobody but its owner has put anything into a release, as far as its files tell."""
+        return not self.is_shared() or not permissions.look(self.environment.directory(release)).foreign
+
+    def mend(self, release: str) -> bool:
+        """Let all read the shared release and nobody but its owner write to it; tell whether anything was otherwise."""
+        directory = self.environment.directory(release)
+        if not self.is_shared():
+            return False
+        wrong = permissions.look(directory)
+        if (wrong.open or wrong.closed) and not self.module.check_mode:
+            permissions.mend(directory)
+        self.result["mended"] = list(permissions.sentences(directory, wrong))
+        return bool(wrong.open or wrong.closed)
 
     def has_leftovers(self) -> bool:
         """Tell whether earlier runs left something to clear."""
@@ -362,6 +387,8 @@ class Builder(object):
         try:
             self.fill(directory, contents["constraints"] + system_constraints)
             self.place_cuda(directory)
+            if self.is_shared():
+                permissions.mend(directory)  # installers leave locks that all may write
             found = self.prove(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
@@ -550,10 +577,11 @@ class Builder(object):
         environment = self.environment
         directory = environment.directory(name)
         is_native = self.params["native"]
-        footprint = {
+        footprint: Dict[str, Any] = {
             "files": ([self.pth(host)] if is_native else []) + [os.path.join(directory, releases.SEAL)],
             "links": (native.link_tools(environment.path)["links"] if is_native else []) + [environment.path],
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
+            "trees": {directory: {}} if self.is_shared() else {},
         }
         path = environment.shared("receipts", environment.name + ".json")
         if receipts.write(path, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):

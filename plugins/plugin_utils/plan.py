@@ -211,6 +211,7 @@ class Plan(TypedDict):
     toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
+    packages: list[str]  # what users of a release need in it beside TensorFlow
     build: PlanBuild
     path: PlanPath
     space: PlanSpace
@@ -279,6 +280,7 @@ def blank() -> Plan:
             "gpus": 0,
         },
         "constraints": [],
+        "packages": [],
         "build": {
             "key": None,
             "parts": [],

@@ -98,10 +98,18 @@ _ROLE_NAMES = (
     "source_wheels",
     "source_timeout",
     "source_keep_tree",
+    "users_environments",
+    "users_groups",
+    "users_profile",
+    "users_modules",
+    "users_kernels",
+    "users_gpus",
+    "users_memory_growth",
+    "users_discard",
 )
 _DERIVED_NAMES = (
-    *("host", "plan", "due", "unneeded", "request", "resolved", "result", "report_state"),
-    *("pip_result", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
+    *("host", "plan", "plans", "due", "accounts", "unneeded", "request", "resolved", "result", "report_state"),
+    *("pip_result", "docker_result", "source_result", "source_offer", "source_given", "source_wheel", "users_result"),
 )
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))

@@ -1,0 +1,115 @@
+"""How users reach the environments of a server: the command, modules, notebooks, cron and units, and what they have of their own."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from testinfra.host import Host as Login
+
+from tests.runs import GREETING, SESSION
+
+PREFIX = "import os, sys; print(os.environ['PATH'], sys.prefix)"
+ENVIRONMENT = "/opt/tensorflow/bin"
+# Runs a notebook as JupyterHub and nbconvert do, by the kernel's name.
+NOTEBOOK = """
+import sys
+import nbformat
+from nbclient import NotebookClient
+cells = [nbformat.v4.new_code_cell(cell) for cell in sys.argv[1:]]
+made = NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_name="tensorflow", timeout=300).execute()
+for cell in made.cells:
+    print("".join(output.get("text", "") for output in cell.outputs), end="")
+"""
+
+
+def shell(login: Login, script: str) -> str:
+    """Return what a login shell prints."""
+    return str(login.check_output("bash -lc %s", script))
+
+
+@pytest.fixture(scope="module")
+def mine(alice: Login) -> str:
+    """A virtualenv of alice's own, with what starts notebooks; how long it took and what it weighs are promises."""
+    before = time.monotonic()
+    alice.check_output("tensorflow-env create ~/mine")
+    seconds = time.monotonic() - before
+    size = int(alice.check_output("du -sk ~/mine").split()[0])
+    print(f"{seconds:.2f} s, {size} kB")
+    assert seconds < 1
+    assert size < 1000
+    alice.check_output("~/mine/bin/pip install --quiet nbclient")
+    return "/home/alice/mine"
+
+
+def test_a_virtualenv_of_ones_own_is_small_and_made_at_once(mine: str, alice: Login) -> None:
+    assert shell(alice, f"source {mine}/bin/activate; python -c {json.dumps(SESSION)}") == GREETING
+
+
+def test_the_list_tells_what_there_is_and_whose_it_is(mine: str, alice: Login, bob: Login) -> None:
+    lines = {
+        line.split()[1 if line.startswith("*") else 0]: line
+        for line in shell(alice, "tensorflow-env list").splitlines()
+    }
+    assert set(lines) == {"NAME", "tensorflow", "vision", "mine"}
+    assert "2.20.0" in lines["tensorflow"]
+    assert lines["tensorflow"].endswith("shared")
+    assert lines["vision"].endswith("group vision, and so yours, on /opt/tensorflow")
+    assert lines["mine"].endswith("yours, on /opt/tensorflow")
+    active = shell(alice, f"source {mine}/bin/activate; tensorflow-env list")
+    assert [line.split()[1] for line in active.splitlines() if line.startswith("*")] == ["mine"]
+    others = shell(bob, "tensorflow-env list")
+    assert mine not in others
+    assert "group vision, on" in others
+    alice.check_output("tensorflow-env create ~/gone; rm -r ~/gone")
+    assert "gone" not in shell(alice, "tensorflow-env list")
+
+
+def test_modules_load_and_unload(alice: Login) -> None:
+    assert "tensorflow/2.20" in shell(alice, "module avail 2>&1")
+    before, loaded, after = shell(
+        alice, "echo $PATH; module load tensorflow/2.20; command -v python; module unload tensorflow; echo $PATH"
+    ).splitlines()
+    assert loaded == f"{ENVIRONMENT}/python"
+    assert before == after
+    assert shell(alice, f"module load tensorflow; python -c {json.dumps(SESSION)}") == GREETING
+
+
+def test_path_and_python_are_the_same_everywhere(
+    mine: str, alice: Login, root: Login, login: Callable[[str], Login]
+) -> None:
+    found = {}
+    profile = "tensorwright-users" in alice.check_output("ls /etc/profile.d")
+    enter = "true" if profile else "module load tensorflow"
+    found["shell"] = shell(alice, f"{enter}; python -c {json.dumps(PREFIX)}")
+    found["run"] = alice.check_output("tensorflow-env run -- python -c %s", PREFIX)
+    found["unit"] = root.check_output(
+        "systemd-run --quiet --pipe --wait --uid alice /usr/local/bin/tensorflow-env run -- python -c %s", PREFIX
+    )
+    alice.check_output("printf %%s %s >~/notebook.py; printf %%s %s >~/job.py", NOTEBOOK, PREFIX)
+    found["notebook"] = alice.check_output("~/mine/bin/python ~/notebook.py %s", PREFIX)
+    alice.check_output("echo '* * * * * /usr/local/bin/tensorflow-env run -- python job.py >job.out 2>&1' | crontab -")
+    found["cron"] = alice.check_output(
+        "for i in $(seq 90); do [ -s job.out ] && cat job.out && exit; sleep 1; done; exit 1"
+    )
+    alice.check_output("crontab -r")
+    path, prefix = found["run"].split()
+    assert path.startswith(f"{ENVIRONMENT}:/")
+    assert prefix.startswith("/opt/.tensorwright/tensorflow/")
+    assert found == dict.fromkeys(found, f"{path} {prefix}")
+
+
+def test_a_notebook_says_hello(mine: str, alice: Login) -> None:
+    assert alice.check_output("~/mine/bin/python ~/notebook.py %s", SESSION.strip()) == GREETING
+
+
+def test_what_cannot_be_is_told_in_one_sentence(alice: Login) -> None:
+    for arguments, said in (
+        ("create ~/mine", "/home/alice/mine is there already; choose another path"),
+        ("create -e other ~/new", "there is no environment other; there is tensorflow"),
+        ("run -- nothing-of-that-name", "there is no command nothing-of-that-name"),
+        ("create --group nobodies ~/new", "there is no group nobodies on this host"),
+    ):
+        refused = alice.run(f"tensorflow-env {arguments}")
+        assert refused.rc != 0
+        assert refused.stderr == f"tensorflow-env: {said}\n"
