@@ -181,6 +181,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 from inspect import getsource
 from typing import Any, Dict, List, Optional
@@ -197,6 +198,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     native,
     permissions,
     receipts,
+    records,
     release_pin,
     releases,
     runtimes,
@@ -222,6 +224,7 @@ class Builder(object):
         self.python = self.params["python"]
         self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
         self.cache = self.params["cache"] or self.environment.shared("cache")
+        self.distrusted: List[str] = []
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
     # --- state: present -------------------------------------------------------------------------------------------
@@ -250,6 +253,8 @@ class Builder(object):
             self.result["added_by_users"] = self.added_by_users(previous)
         if previous != name or built:
             self.prove_and_switch(name)
+        for release in self.distrusted:  # nobody is to go back to it, and it goes as soon as nothing uses it
+            remove_file(os.path.join(environment.directory(release), releases.SEAL))
         seal = environment.sealed(name) or {}
         if self.settle(name) | self.adjust(name, host) | self.mend(name):
             self.result["changed"] = True
@@ -325,8 +330,21 @@ class Builder(object):
         return os.geteuid() == 0
 
     def trusted(self, release: str) -> bool:
-        """Tell whether nobody but its owner has put anything into a release, as far as its files tell."""
-        return not self.is_shared() or not permissions.look(self.environment.directory(release)).foreign
+        """Tell whether nobody but its owner has put anything into a shared release, as far as its files tell.
+
+        Where others could write, files are held against their wheels' hashes. What they were linked from, the cache, is no better then.
+        """
+        if not self.is_shared():
+            return True
+        directory = self.environment.directory(release)
+        wrong = permissions.look(directory)
+        spoilt = [path for place in releases.site_packages(directory) for path in records.altered(place, wrong.open)]
+        if not wrong.foreign and not spoilt:
+            return True
+        self.distrusted.append(release)
+        if not self.module.check_mode and not self.params["cache"]:
+            shutil.rmtree(self.cache, ignore_errors=True)
+        return False
 
     def mend(self, release: str) -> bool:
         """Let all read the shared release and nobody but its owner write to it; tell whether anything was otherwise."""

@@ -80,7 +80,7 @@ def test_sessions_see_their_gpus(alice: Login, bob: Login, carol: Login, dora: L
     assert alice.check_output(SHOW) == f"0,1 {ORDER}"
     assert bob.check_output(SHOW) == f"2,3 {ORDER}"
     assert dora.check_output(SHOW) == f"0,1 {ORDER}", "of two groups, the first row counts"
-    assert carol.check_output(SHOW) == f"0,1 {ORDER}", "the first row counts, also before a user's own"
+    assert carol.check_output(SHOW) == f"-1 {ORDER}", "a row of her own stands before her groups'"
     assert root.check_output("su - bob -c %s", SHOW) == f"2,3 {ORDER}"
     assert root.check_output("su alice -c %s", SHOW) == f"0,1 {ORDER}"
     alice.check_output("echo '* * * * * %s >gpus.out' | crontab -", SHOW)

@@ -145,7 +145,14 @@ def test_scripts_start_from_wherever_their_python_is(tmp_path: Path, place: str)
 
 def registered(site: Site, tmp_path: Path, **more: object) -> Path:
     """Return the host's command, over a registry of its own."""
-    row = {"name": "tensorflow", "path": str(site.path), "method": "virtualenv", "python": "", "version": "", "device": ""}
+    row = {
+        "name": "tensorflow",
+        "path": str(site.path),
+        "method": "virtualenv",
+        "python": "",
+        "version": "",
+        "device": "",
+    }
     registry = tmp_path / "environments.json"
     registry.write_text(json.dumps({"shared": [{**row, **more}], "groups": []}))
     command = tmp_path / "tensorflow-env"
@@ -213,7 +220,9 @@ def test_the_hosts_command_lets_the_environments_make_virtualenvs(site: Site, mi
         ("native", "python3 -m venv --system-site-packages makes a virtualenv on it"),
     ],
 )
-def test_what_has_no_virtualenvs_says_what_to_do(site: Site, mine: Path, tmp_path: Path, method: str, said: str) -> None:
+def test_what_has_no_virtualenvs_says_what_to_do(
+    site: Site, mine: Path, tmp_path: Path, method: str, said: str
+) -> None:
     refused = call(registered(site, tmp_path, method=method), "create", str(tmp_path / "new"))
     assert refused.returncode == 1
     assert said in refused.stderr
