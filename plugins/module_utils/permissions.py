@@ -9,7 +9,7 @@ import contextlib
 import grp
 import os
 import stat
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 # Paths below the top, each list in no particular order. open: others may write. closed: some who should may not. foreign: of another
 # owner than the top.
@@ -61,30 +61,34 @@ def look(top: str, group: str = "", private: bool = False) -> Findings:
 
 
 # verdicts: by mode, of which there are few for many files.
-_Rule = NamedTuple("_Rule", [("group", bool), ("uid", int), ("gid", Optional[int]), ("verdicts", Dict[int, str])])
+_Rule = NamedTuple(
+    "_Rule", [("group", bool), ("uid", int), ("gid", Optional[int]), ("verdicts", Dict[int, Tuple[str, int]])]
+)
 
 
 def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
     """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many."""
     inner = []
-    verdicts = rule.verdicts
+    group, uid, gid, verdicts = rule
     try:
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 mode = status.st_mode
-                if mode not in verdicts:
-                    verdicts[mode] = _verdict(mode, rule.group)
-                if stat.S_ISDIR(mode):
+                try:
+                    verdict, kind = verdicts[mode]
+                except KeyError:
+                    verdict, kind = verdicts[mode] = _verdict(mode, group), stat.S_IFMT(mode)
+                if kind == stat.S_IFDIR:
                     inner.append(entry.name)
-                elif rule.group and (status.st_nlink > 1 or entry.name.endswith(".pyc")):
+                elif group and (status.st_nlink > 1 or entry.name.endswith(".pyc")):
                     continue  # a cache's of a member, or bytecode, which others can do without
-                if verdicts[mode]:
-                    (found.open if verdicts[mode] == "open" else found.closed).append(os.path.join(path, entry.name))
-                elif rule.group:
-                    if rule.gid not in (None, status.st_gid) and not stat.S_ISLNK(mode):
+                if verdict:
+                    (found.open if verdict == "open" else found.closed).append(os.path.join(path, entry.name))
+                elif group:
+                    if gid not in (None, status.st_gid) and kind != stat.S_IFLNK:
                         found.closed.append(os.path.join(path, entry.name))
-                elif status.st_uid != rule.uid:
+                elif status.st_uid != uid:
                     found.foreign.append(os.path.join(path, entry.name))
         for name in inner:
             with contextlib.suppress(OSError):  # gone, or not to be looked into

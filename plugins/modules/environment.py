@@ -184,7 +184,7 @@ import re
 import shutil
 import subprocess
 from inspect import getsource
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
@@ -245,7 +245,9 @@ class Builder(object):
         self.result.update(release=name, previous=previous)
         if self.module.check_mode:
             moved = built or previous != name or self.has_leftovers()
-            self.result["changed"] = moved or self.settle(name) or self.adjust(name, host) or self.mend(name)
+            self.result["changed"] = (
+                moved or self.settle(name) or self.renew_command(name) or self.adjust(name, host) or self.mend(name)
+            )
             return
         self.clear_leftovers()
         if built:
@@ -256,7 +258,7 @@ class Builder(object):
         for release in self.distrusted:  # nobody is to go back to it, and it goes as soon as nothing uses it
             remove_file(os.path.join(environment.directory(release), releases.SEAL))
         seal = environment.sealed(name) or {}
-        if self.settle(name) | self.adjust(name, host) | self.mend(name):
+        if self.settle(name) | self.renew_command(name) | self.adjust(name, host) | self.mend(name):
             self.result["changed"] = True
         self.clear_surplus()
         self.write_receipt(name, seal, host)
@@ -434,8 +436,7 @@ class Builder(object):
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
         if not self.params["native"] and installer.version_of(python) >= (3, 6):
-            shebang = tensorflow_env.shebang(python)
-            write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
+            write(*self.users_command(directory), mode=0o755)
         if compiled:
             linked, kept = compiled.complete(site_packages)
             self.result["bytecode"] = {"linked": linked, "kept": kept}
@@ -559,6 +560,20 @@ class Builder(object):
             self.result["removed"] += pth_files + native.tools(environment.path)
             self.leave_system(pth_files)
         return bool(pth_files)
+
+    def users_command(self, directory: str) -> Tuple[str, str]:
+        """Return the path and the text of a release's own `tensorflow-env`."""
+        path = os.path.join(directory, "bin", "tensorflow-env")
+        return path, tensorflow_env.shebang(os.path.join(directory, "bin", "python")) + getsource(tensorflow_env)
+
+    def renew_command(self, name: str) -> bool:
+        """Give a release that is there already the `tensorflow-env` of today; tell whether it had another one."""
+        path, text = self.users_command(self.environment.directory(name))
+        if not os.path.exists(path) or files.text(path) == text:
+            return False
+        if not self.module.check_mode:
+            files.replace(path, text, 0o755)
+        return True
 
     def settle(self, name: str) -> bool:
         """Write the release's pip.conf anew where the site's index has changed since; tell whether it has."""

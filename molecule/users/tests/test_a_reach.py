@@ -1,14 +1,12 @@
 """How users reach the environments of a server: the command, modules, notebooks, cron and units, and what they have of their own."""
 
-import json
-import time
-from collections.abc import Callable
+from shlex import quote
 
-import pytest
 from testinfra.host import Host as Login
 
 from tests.runs import GREETING, SESSION
 
+MINE = "/home/alice/mine"
 PREFIX = "import os, sys; print(os.environ['PATH'], sys.prefix)"
 ENVIRONMENT = "/opt/tensorflow/bin"
 # Runs a notebook as JupyterHub and nbconvert do, by the kernel's name.
@@ -28,25 +26,16 @@ def shell(login: Login, script: str) -> str:
     return str(login.check_output("bash -lc %s", script))
 
 
-@pytest.fixture(scope="module")
-def mine(alice: Login) -> str:
-    """A virtualenv of alice's own, with what starts notebooks; how long it took and what it weighs are promises."""
-    before = time.monotonic()
-    alice.check_output("tensorflow-env create ~/mine")
-    seconds = time.monotonic() - before
-    size = int(alice.check_output("du -sk ~/mine").split()[0])
-    print(f"{seconds:.2f} s, {size} kB")
-    assert seconds < 1
-    assert size < 1000
-    alice.check_output("~/mine/bin/pip install --quiet nbclient")
-    return "/home/alice/mine"
+def test_a_virtualenv_of_ones_own_is_small_and_made_at_once(alice: Login) -> None:
+    made, seconds = shell(alice, "TIMEFORMAT=%R; { time tensorflow-env create ~/mine; } 2>&1").splitlines()
+    assert made == f"source {MINE}/bin/activate"
+    assert float(seconds) < 1
+    assert int(alice.check_output("du -sk %s", MINE).split()[0]) < 1000
+    assert shell(alice, f"{made}; python -c {quote(SESSION)}") == GREETING
+    alice.check_output("%s/bin/pip install --quiet nbclient", MINE)
 
 
-def test_a_virtualenv_of_ones_own_is_small_and_made_at_once(mine: str, alice: Login) -> None:
-    assert shell(alice, f"source {mine}/bin/activate; python -c {json.dumps(SESSION)}") == GREETING
-
-
-def test_the_list_tells_what_there_is_and_whose_it_is(mine: str, alice: Login, bob: Login) -> None:
+def test_the_list_tells_what_there_is_and_whose_it_is(alice: Login, bob: Login) -> None:
     lines = {
         line.split()[1 if line.startswith("*") else 0]: line
         for line in shell(alice, "tensorflow-env list").splitlines()
@@ -56,10 +45,10 @@ def test_the_list_tells_what_there_is_and_whose_it_is(mine: str, alice: Login, b
     assert lines["tensorflow"].endswith("shared")
     assert lines["vision"].endswith("group vision, and so yours, on /opt/tensorflow")
     assert lines["mine"].endswith("yours, on /opt/tensorflow")
-    active = shell(alice, f"source {mine}/bin/activate; tensorflow-env list")
+    active = shell(alice, f"source {MINE}/bin/activate; tensorflow-env list")
     assert [line.split()[1] for line in active.splitlines() if line.startswith("*")] == ["mine"]
     others = shell(bob, "tensorflow-env list")
-    assert mine not in others
+    assert MINE not in others
     assert "group vision, on" in others
     alice.check_output("tensorflow-env create ~/gone; rm -r ~/gone")
     assert "gone" not in shell(alice, "tensorflow-env list")
@@ -72,16 +61,14 @@ def test_modules_load_and_unload(alice: Login) -> None:
     ).splitlines()
     assert loaded == f"{ENVIRONMENT}/python"
     assert before == after
-    assert shell(alice, f"module load tensorflow; python -c {json.dumps(SESSION)}") == GREETING
+    assert shell(alice, f"module load tensorflow; python -c {quote(SESSION)}") == GREETING
 
 
-def test_path_and_python_are_the_same_everywhere(
-    mine: str, alice: Login, root: Login, login: Callable[[str], Login]
-) -> None:
+def test_path_and_python_are_the_same_everywhere(alice: Login, root: Login) -> None:
     found = {}
     profile = "tensorwright-users" in alice.check_output("ls /etc/profile.d")
     enter = "true" if profile else "module load tensorflow"
-    found["shell"] = shell(alice, f"{enter}; python -c {json.dumps(PREFIX)}")
+    found["shell"] = shell(alice, f"{enter}; python -c {quote(PREFIX)}")
     found["run"] = alice.check_output("tensorflow-env run -- python -c %s", PREFIX)
     found["unit"] = root.check_output(
         "systemd-run --quiet --pipe --wait --uid alice /usr/local/bin/tensorflow-env run -- python -c %s", PREFIX
@@ -99,7 +86,7 @@ def test_path_and_python_are_the_same_everywhere(
     assert found == dict.fromkeys(found, f"{path} {prefix}")
 
 
-def test_a_notebook_says_hello(mine: str, alice: Login) -> None:
+def test_a_notebook_says_hello(alice: Login) -> None:
     assert alice.check_output("~/mine/bin/python ~/notebook.py %s", SESSION.strip()) == GREETING
 
 

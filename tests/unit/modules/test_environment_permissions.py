@@ -84,3 +84,13 @@ def test_a_home_is_its_owners_business(site: Site, monkeypatch: pytest.MonkeyPat
     site.present(inputs="x")
     module_file(site.release(site.current)).chmod(0o600)
     assert drift(site) == []
+
+
+def test_the_users_command_is_that_of_today(site: Site, release: Path) -> None:
+    command = release / "bin" / "tensorflow-env"
+    text = command.read_text()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    assert site.present(inputs="x")["changed"] is True
+    assert (command.read_text(), command.stat().st_mode & 0o777) == (text, 0o755)
+    assert site.present(inputs="x")["changed"] is False
