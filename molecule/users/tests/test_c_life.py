@@ -62,7 +62,7 @@ def test_a_training_goes_on_through_an_upgrade_and_a_rollback(
 def test_what_members_installed_stays_unless_it_is_told_otherwise(
     machine: Host, alice: Login, root: Login, play: Callable[..., Run]
 ) -> None:
-    told = play("playbooks/uninstall.yml", "--tags", "tensorflow_users,always").succeeded()
+    told = play("playbooks/uninstall.yml", "--tags", "tensorflow_users").succeeded()
     assert alice.check_output("/opt/vision/bin/python -c 'import tabulate; print(1)'") == "1"
     assert alice.check_output("/opt/tensorflow/bin/python -c %s", SESSION) == GREETING
     for path in ("/usr/local/bin/tensorflow-env", "/etc/security/tensorwright", "/usr/local/share/jupyter"):

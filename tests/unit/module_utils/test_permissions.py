@@ -106,3 +106,13 @@ def test_a_file_of_somebody_else_in_a_release_is_told(tmp_path: Path) -> None:
 
 def test_a_place_that_is_gone_has_no_fault(tmp_path: Path) -> None:
     assert permissions.look(str(tmp_path / "gone")) == ([], [], [])
+
+
+def test_a_link_that_took_a_files_place_meanwhile_leads_nowhere(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch(0o600)
+    (tmp_path / "link").symlink_to(other)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    permissions._set("link", directory, None, GROUP, os.getgid())
+    os.close(directory)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o600
