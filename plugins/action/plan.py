@@ -99,6 +99,7 @@ class ActionModule(ActionBase):
     def _light(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any] | None:
         asked = {
             **{key: str(arguments[key]) for key in LOOKS if arguments.get(key) is not None},
+            "asked_accounts": dict(arguments.get("accounts") or {}),
             "paths": location.paths(str(arguments.get("path") or "~/tensorflow"), arguments.get("environments")),
         }
         words = [*shlex.split(self._python(task_vars)), "-c", payload.BOOT, json.dumps(asked)]

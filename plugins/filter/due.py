@@ -35,6 +35,10 @@ options:
     description: Whether receipts count at all. If not, every role of the plans is due.
     type: bool
     default: true
+  places:
+    description: The paths of the environments that the run is for; without them all.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""

@@ -30,6 +30,11 @@ options:
     description: The variables of the host, C(hostvars[inventory_hostname]).
     type: dict
     required: true
+  plans:
+    description: The plans of all environments of the host, for a role that serves all of them at once.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the machine is, read from files wherever there is a file to read."""
 
+import grp
 import os
 import pwd
 import re
 import shutil
 import subprocess
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     docker_facts,
@@ -99,12 +100,28 @@ def at(path: str) -> Dict[str, Any]:
     }
 
 
+def accounts(asked: Mapping[str, Iterable[str]]) -> Dict[str, Dict[str, bool]]:
+    """Which of the groups and users that are asked about the host knows, its directory service included."""
+    found: Dict[str, Dict[str, bool]] = {"groups": {}, "users": {}}
+    ask: Mapping[str, Callable[[str], object]] = {"groups": grp.getgrnam, "users": pwd.getpwnam}
+    for kind, look_up in ask.items():
+        for name in asked.get(kind) or []:
+            try:
+                look_up(name)
+            except KeyError:
+                found[kind][name] = False
+            else:
+                found[kind][name] = True
+    return found
+
+
 def gather(
     paths: List[str],
     receipts_dir: str = receipts.DIRECTORY,
     pci_devices: str = pci.DEVICES,
     driver_proc: str = nvidia.PROC,
     docker_data_root: Optional[str] = None,
+    asked_accounts: Optional[Mapping[str, Iterable[str]]] = None,
 ) -> Dict[str, Any]:
     """All host facts; those about Docker only where its data root, which may be empty, is given.
 
@@ -140,6 +157,7 @@ def gather(
         secure_boot_key=secure_boot.key() if gpus and signed_only else {"file": None, "enrolled": None},
         become=may_become_root(),
         user=who,
+        accounts=accounts(asked_accounts or {}),
         path=first["path"],
         free_mb=first["free_mb"],
         environment=first["environment"],

@@ -18,6 +18,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     docker_images,
     dpkg,
     location,
+    permissions,
     releases,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
@@ -27,7 +28,7 @@ SCHEMA = 1
 DIRECTORY = "/var/lib/tensorwright/receipts"
 KINDS = (
     *("packages", "held", "asked", "files", "links", "distributions"),
-    *("units", "users", "members", "settings", "images"),
+    *("units", "users", "members", "settings", "images", "trees"),
 )
 UNITS = "/etc/systemd/system"
 CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
@@ -87,7 +88,8 @@ def record(request: Mapping[str, Any]) -> Footprint:
     packages: names, or name -> whether exactly the version of now is right; held, files, links, units, users: names;
     asked: those of the packages that the role asked for, the others came along;
     distributions: site-packages directory -> names; members: group -> users; settings: file in the form of daemon.json -> those of
-    its settings that are the role's; images: id -> name.
+    its settings that are the role's; images: id -> name; trees: directory -> the group that may write to it and whether it is private,
+    or nothing where all may read it and its owner alone may write.
     """
     strange = sorted(set(request) - set(KINDS))
     if strange:
@@ -107,6 +109,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
         "members": {group: sorted(names) for group, names in dict(asked["members"]).items()},
         "settings": dict(asked["settings"]),
         "images": dict(asked["images"]),
+        "trees": {path: dict(rule or {}) for path, rule in dict(asked["trees"]).items()},
     }
     for place, names in dict(asked["distributions"]).items():
         present = distributions(place) or {}
@@ -211,6 +214,14 @@ def _images_drift(footprint: Footprint) -> Iterable[str]:
         yield "the image {0} is gone".format(name)
 
 
+def _trees_drift(footprint: Footprint) -> Iterable[str]:
+    for path, rule in sorted((footprint.get("trees") or {}).items()):
+        if rule and _missing(path):
+            yield "{0} is missing".format(path)
+        group = rule.get("group", "")
+        yield from permissions.sentences(path, permissions.look(path, group, bool(rule.get("private"))), group)
+
+
 CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
     _files_drift,
     _links_drift,
@@ -220,6 +231,7 @@ CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (
     _members_drift,
     _settings_drift,
     _images_drift,
+    _trees_drift,
 )
 
 

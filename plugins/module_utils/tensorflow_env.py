@@ -1,17 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Written into every release as the command `tensorflow-env`: users' own virtualenvs on top of a shared environment.
+"""The command `tensorflow-env`, in every release and, for all users of a host, in /usr/local/bin.
 
+    tensorflow-env list
     tensorflow-env create ~/mine
+    tensorflow-env run -- python train.py
 
-makes a virtualenv that sees all of the environment's packages and into which its owner may `pip install`. Python's own
+`create` makes a virtualenv that sees all of the environment's packages and into which its owner may `pip install`. Python's own
 `--system-site-packages` cannot do that: it sees the packages of the system's Python, not those of the virtualenv it is called from.
 """
 
 import argparse
+import contextlib
+import grp
+import json
 import os
+import pwd
+import re
 import shutil
+import subprocess
 import sys
+from typing import Any, Dict, List, NamedTuple, Optional
 
+# In the host's own copy: Tensorwright writes this file anew; its variables begin with tensorflow_users_.
+# What the host offers to all of its users: written by the role tensorflow_users.
+REGISTRY = "/usr/local/share/tensorwright/environments.json"
+SEAL = ".tensorwright.json"
+STORE = ".tensorwright"
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
 # It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it. What the
 # release's .pth files do (setuptools' distutils, the CUDA of a release for GPUs) is done here too.
@@ -19,10 +33,36 @@ PTH = (
     "import os, site; place = os.path.realpath({!a}); site.addsitedir(place); "
     "os.path.isdir(place) and __import__('_tensorwright_release').hold_site(place)\n"
 )
+# In a group's virtualenv: what one member installs, the others may replace. Only pip's own umask is changed, in whatever way it was
+# called, for other programs write elsewhere too.
+GROUP_PTH = (
+    "import os; words = open('/proc/self/cmdline', 'rb').read(); (b'\\0-m\\0pip\\0' in words or "
+    "os.path.basename(words.split(b'\\0')[1]).startswith(b'pip')) and os.umask(0o002)\n"
+)
 PIP = """import sys
 from pip._internal.cli.main import main
 sys.exit(main())
 """
+BASE = re.compile(r"realpath\((['\"])(?P<path>.+)/lib/python(?P<python>[\d.]+)/site-packages\1\)")
+USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+# kind: shared, group or own. owner: the group's name. base: the shared environment that a virtualenv stands on.
+Place = NamedTuple(
+    "Place",
+    [
+        ("name", str),
+        ("path", str),
+        ("kind", str),
+        ("owner", str),
+        ("base", str),
+        ("python", str),
+        ("facts", Dict[str, Any]),
+    ],
+)
+
+
+class RefusedError(Exception):
+    """It cannot be done; the text is one sentence."""
 
 
 def shebang(python: str) -> str:
@@ -33,24 +73,128 @@ def shebang(python: str) -> str:
     return "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n".format(python)
 
 
+# --- which environments there are ------------------------------------------------------------------------------------
+
+
 def environment() -> str:
-    """Return the path of the environment that this command belongs to: <parent>/.tensorwright/<name>/<release> → <parent>/<name>."""
+    """Return the path of the environment that this command belongs to, <parent>/.tensorwright/<name>/<release> → <parent>/<name>.
+
+    The host's own command belongs to none.
+    """
     releases = os.path.dirname(os.path.realpath(sys.prefix))
-    return os.path.join(os.path.dirname(os.path.dirname(releases)), os.path.basename(releases))
+    store = os.path.dirname(releases)
+    return os.path.join(os.path.dirname(store), os.path.basename(releases)) if os.path.basename(store) == STORE else ""
 
 
-def create(path: str) -> str:
+def read_json(path: str) -> Dict[str, Any]:
+    """Return what a file of ours holds; nothing where it is missing or makes no sense."""
+    try:
+        with open(path, encoding="utf-8") as source:
+            found = json.load(source)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def shared() -> List[Place]:
+    """Return the host's environments, the one that users get unasked first; among them that of this command."""
+    rows = read_json(REGISTRY).get("shared", [])
+    found = [Place(row["name"], row["path"], "shared", "", row["path"], row["python"], row) for row in rows]
+    own = environment()
+    if own and own not in [place.path for place in found]:
+        found.insert(0, Place(os.path.basename(own), own, "shared", "", own, "", {"method": "virtualenv"}))
+    return found
+
+
+def virtualenv(path: str, kind: str, owner: str = "") -> Optional[Place]:
+    """Return the virtualenv at a path, if it is one of ours."""
+    lib = os.path.join(path, "lib")
+    try:
+        pythons = sorted(name for name in os.listdir(lib) if name.startswith("python"))
+    except OSError:
+        return None
+    for name in pythons:
+        try:
+            with open(os.path.join(lib, name, "site-packages", "tensorwright.pth"), encoding="utf-8") as pth:
+                base = BASE.search(pth.read())
+        except OSError:
+            continue
+        if base:
+            return Place(os.path.basename(path), path, kind, owner, base.group("path"), base.group("python"), {})
+    return None
+
+
+def groups() -> List[Place]:
+    """Return the environments of the host's groups, also those that this user may not look into."""
+    found = []
+    for row in read_json(REGISTRY).get("groups", []):
+        closed = Place(os.path.basename(row["path"]), row["path"], "group", row["group"], row["environment"], "", {})
+        found.append(virtualenv(row["path"], "group", row["group"]) or closed)
+    return found
+
+
+def records() -> str:
+    """Return the file in which this user's own virtualenvs are noted, a path on each line."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.join(home, "tensorwright", "environments")
+
+
+def own() -> List[Place]:
+    """Return this user's own virtualenvs, and forget those that are gone."""
+    try:
+        with open(records(), encoding="utf-8", errors="surrogateescape") as source:
+            noted = source.read().splitlines()
+    except OSError:
+        return []
+    found = [(path, virtualenv(path, "own")) for path in sorted(set(noted))]
+    there = [path for path, place in found if place]
+    if there != noted:
+        note(there)
+    return [place for _path, place in found if place]
+
+
+def note(paths: List[str]) -> None:
+    """Write down this user's own virtualenvs; a home that takes no more loses nothing but the list."""
+    file = records()
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        with open(file + ".new", "w", encoding="utf-8", errors="surrogateescape") as out:
+            out.write("".join(path + "\n" for path in sorted(set(paths))))
+        os.replace(file + ".new", file)
+
+
+def choose(name: Optional[str], places: List[Place]) -> Place:
+    """Return the environment of a name or a path; without one that of this command, or the host's first."""
+    wanted = environment() if name is None else os.path.normpath(os.path.expanduser(name))
+    for place in places:
+        if not wanted or wanted in (place.name, place.path):
+            return place
+    there = ", ".join(place.name for place in places) or "none"
+    if name is None:
+        raise RefusedError("this host has no environment for all users")
+    raise RefusedError("there is no environment {}; there is {}".format(name, there))
+
+
+# --- create ----------------------------------------------------------------------------------------------------------
+
+
+def create(path: str, group: Optional[str] = None, private: bool = False) -> str:
     """Make the virtualenv at `path` and return the line that activates it."""
     import venv
 
     path = os.path.abspath(os.path.expanduser(path))
+    gid = group_id(group) if group else None
     if os.path.lexists(path):
-        sys.exit("tensorflow-env: {} is there already; choose another path".format(path))
+        raise RefusedError("{} is there already; choose another path".format(path))
     try:
         venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
         if sys.prefix == sys.base_prefix:
             rebase(path)
-        fill(path)
+        fill(path, GROUP_PTH if group else "")
+        if gid is not None:
+            share(path, gid, private)
+        else:
+            note([place.path for place in own()] + [path])
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -72,12 +216,12 @@ def rebase(path: str) -> None:
             os.symlink(os.path.join(bin_directory, "python{}.{}".format(*sys.version_info[:2])), program)
 
 
-def fill(path: str) -> None:
+def fill(path: str, more: str = "") -> None:
     """Lead a new virtualenv to the environment, its settings and its pip."""
     version = "python{}.{}".format(*sys.version_info[:2])
     base = os.path.join(environment(), "lib", version, "site-packages")
     with open(os.path.join(path, "lib", version, "site-packages", "tensorwright.pth"), "w") as pth:
-        pth.write(PTH.format(base))
+        pth.write(PTH.format(base) + more)
     settings = os.path.join(environment(), "pip.conf")  # the site's package index and certificates
     if os.path.exists(settings):
         shutil.copyfile(settings, os.path.join(path, "pip.conf"))
@@ -88,18 +232,188 @@ def fill(path: str) -> None:
         os.chmod(program, 0o755)
 
 
-def main() -> None:
-    """Run the command line."""
+def group_id(group: str) -> int:
+    """Return a group's number. Raises RefusedError."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise RefusedError("there is no group {} on this host".format(group)) from None
+
+
+def share(path: str, gid: int, private: bool) -> None:
+    """Let a group write to a new virtualenv, and to whatever comes into it; all others may read, unless it is private."""
+    for directory, _directories, names in os.walk(path):
+        os.chown(directory, -1, gid)
+        os.chmod(directory, 0o2775)
+        for name in names:
+            file = os.path.join(directory, name)
+            os.chown(file, -1, gid, follow_symlinks=False)
+            if not os.path.islink(file):
+                os.chmod(file, 0o775 if os.access(file, os.X_OK) else 0o664)
+    if private:
+        os.chmod(path, 0o2770)
+
+
+def hand_on(place: Place, arguments: List[str]) -> None:
+    """Let the command of another environment do it: a virtualenv is made by the Python that it stands on."""
+    program = os.path.join(place.path, "bin", "tensorflow-env")
+    if place.facts.get("method") == "docker":
+        raise RefusedError("{} is an image; start it with tensorflow-docker".format(place.name))
+    if place.facts.get("method") == "native":
+        raise RefusedError(
+            "{} is in the system's own Python; python3 -m venv --system-site-packages makes a virtualenv on it".format(
+                place.name
+            )
+        )
+    if not os.access(program, os.X_OK):
+        raise RefusedError("{} cannot make virtualenvs: {} is missing".format(place.name, program))
+    os.execv(program, [program] + arguments)
+
+
+# --- list ------------------------------------------------------------------------------------------------------------
+
+
+def in_use() -> str:
+    """Return what this shell's `python` belongs to."""
+    python = shutil.which("python")
+    return os.path.realpath(os.path.dirname(os.path.dirname(python))) if python else ""
+
+
+def row(place: Place, active: str) -> List[str]:
+    """Return what is told of an environment: whether it is in use, name, path, version, Python, device, whose it is."""
+    seal = read_json(os.path.join(place.base, SEAL))
+    version, device = seal.get("version"), (seal.get("plan") or {}).get("device")
+    python = ".".join(str(seal.get("python") or "").split(".")[:2]) or str(place.facts.get("python") or "")
+    whose = {"shared": "shared", "group": "group " + place.owner, "own": "yours"}[place.kind]
+    if place.kind == "group" and may_write(place.path):
+        whose += ", and so yours"
+    if place.kind != "shared":
+        whose += ", on " + place.base
+        if not os.path.isdir(place.base):
+            whose += ", which is gone"
+        elif python and place.python and python != place.python:
+            whose += ", made for Python {}: make it anew".format(place.python)
+    return [
+        "*" if active == os.path.realpath(place.path) else "",
+        place.name,
+        place.path,
+        str(version or place.facts.get("version") or "-"),
+        place.python if place.kind != "shared" and place.python else python or "-",
+        str(device or place.facts.get("device") or "-"),
+        whose,
+    ]
+
+
+def may_write(path: str) -> bool:
+    """Tell whether this user may install into a group's environment."""
+    return os.access(path, os.W_OK)
+
+
+def table() -> str:
+    """Return all environments of the host that concern this user."""
+    active = in_use()
+    rows = [["", "NAME", "PATH", "TENSORFLOW", "PYTHON", "DEVICE", "WHOSE"]]
+    rows += [row(place, active) for place in shared() + groups() + own()]
+    widths = [max(len(line[column]) for line in rows) for column in range(len(rows[0]))]
+    widths[0] = 1
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in rows)
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+def login_path() -> str:
+    """Return the PATH that this host gives to a login shell: cron's and systemd's are shorter ones."""
+    who = pwd.getpwuid(os.getuid())
+    start = USUAL_PATH
+    try:
+        with open("/etc/environment", encoding="utf-8") as source:
+            start = ([line[5:].strip().strip("\"'") for line in source if line.startswith("PATH=")] or [start])[-1]
+    except OSError:
+        pass
+    try:
+        told = subprocess.run(
+            ["/bin/sh", "-c", '. /etc/profile >/dev/null 2>&1; printf "\\n%s" "$PATH"'],
+            env={"HOME": who.pw_dir, "USER": who.pw_name, "LOGNAME": who.pw_name, "PATH": start},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            universal_newlines=True,
+            timeout=10,
+            check=False,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        told = ""
+    return told.splitlines()[-1] if told.strip() else start
+
+
+def run(place: Place, command: List[str]) -> None:
+    """Become a command that finds the environment's programs first, and after them what a login shell finds."""
+    if place.facts.get("method") == "docker":
+        raise RefusedError("{} is an image; start it with tensorflow-docker".format(place.name))
+    if not command:
+        raise RefusedError("there is nothing to run; say what after --")
+    path = login_path().split(":")
+    if place.facts.get("method") != "native":  # whose TensorFlow the system's own Python finds
+        directory = os.path.join(place.path, "bin")
+        if not os.path.isdir(directory):
+            raise RefusedError("{} is gone".format(place.path))
+        path = [directory] + [entry for entry in path if entry != directory]
+    os.environ["PATH"] = ":".join(path)
+    try:
+        os.execvp(command[0], command)
+    except FileNotFoundError:
+        sys.stderr.write("tensorflow-env: there is no command {}\n".format(command[0]))
+        sys.exit(127)
+    except OSError as error:
+        sys.stderr.write("tensorflow-env: {} cannot be started: {}\n".format(command[0], error.strerror))
+        sys.exit(126)
+
+
+def parse(arguments: Optional[List[str]] = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="tensorflow-env", description="Your own virtualenv on top of " + environment()
+        prog="tensorflow-env",
+        description="TensorFlow on this host: " + (environment() or ", ".join(place.path for place in shared())),
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
+    commands.add_parser("list", help="tell which environments there are, which is in use (*), and which are yours")
     make = commands.add_parser("create", help="make a virtualenv that sees all of the environment's packages")
+    make.add_argument("-e", dest="environment", metavar="NAME", help="the environment to stand on")
+    make.add_argument("--group", metavar="GROUP", help="let the members of this group install into it")
+    make.add_argument("--private", action="store_true", help="let nobody else read it")
     make.add_argument("path", metavar="PATH")
-    arguments = parser.parse_args()
+    launch = commands.add_parser(
+        "run", help="run a command in an environment: for cron, units of systemd and notebooks"
+    )
+    launch.add_argument("-e", dest="environment", metavar="NAME", help="the environment, also a group's or your own")
+    launch.add_argument("program", metavar="-- PROGRAM …", nargs=argparse.REMAINDER)
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Run the command line."""
+    arguments = parse()
     try:
-        print(create(arguments.path))
+        if arguments.command == "list":
+            print(table())
+        elif arguments.command == "run":
+            words = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+            run(choose(arguments.environment, shared() + groups() + own()), words)
+        else:
+            if arguments.private and not arguments.group:
+                raise RefusedError(
+                    "--private goes with --group; a virtualenv of your own is as private as where it lies"
+                )
+            place = choose(arguments.environment, shared())
+            if place.path != environment():
+                path = os.path.abspath(os.path.expanduser(arguments.path))
+                more = ["--group", arguments.group] if arguments.group else []
+                hand_on(place, ["create"] + more + ["--private"] * arguments.private + [path])
+            print(create(arguments.path, arguments.group, arguments.private))
+    except RefusedError as refusal:
+        sys.exit("tensorflow-env: {}".format(refusal))
     except OSError as error:
         sys.exit("tensorflow-env: {}".format(error))
 

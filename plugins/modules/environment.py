@@ -156,6 +156,11 @@ added_by_users:
   type: list
   elements: str
   returned: when a release was built
+mended:
+  description: What was wrong with the permissions of a shared release, one sentence each.
+  type: list
+  elements: str
+  returned: for O(state=present), where a shared release was there already
 wheel:
   description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
   type: dict
@@ -176,9 +181,10 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 from inspect import getsource
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
@@ -190,7 +196,9 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     installer,
     native,
+    permissions,
     receipts,
+    records,
     release_pin,
     releases,
     runtimes,
@@ -216,6 +224,7 @@ class Builder(object):
         self.python = self.params["python"]
         self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
         self.cache = self.params["cache"] or self.environment.shared("cache")
+        self.distrusted: List[str] = []
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
     # --- state: present -------------------------------------------------------------------------------------------
@@ -236,7 +245,9 @@ class Builder(object):
         self.result.update(release=name, previous=previous)
         if self.module.check_mode:
             moved = built or previous != name or self.has_leftovers()
-            self.result["changed"] = moved or self.settle(name) or self.adjust(name, host)
+            self.result["changed"] = (
+                moved or self.settle(name) or self.renew_command(name) or self.adjust(name, host) or self.mend(name)
+            )
             return
         self.clear_leftovers()
         if built:
@@ -244,8 +255,10 @@ class Builder(object):
             self.result["added_by_users"] = self.added_by_users(previous)
         if previous != name or built:
             self.prove_and_switch(name)
+        for release in self.distrusted:  # nobody is to go back to it, and it goes as soon as nothing uses it
+            remove_file(os.path.join(environment.directory(release), releases.SEAL))
         seal = environment.sealed(name) or {}
-        if self.settle(name) | self.adjust(name, host):
+        if self.settle(name) | self.renew_command(name) | self.adjust(name, host) | self.mend(name):
             self.result["changed"] = True
         self.clear_surplus()
         self.write_receipt(name, seal, host)
@@ -305,7 +318,7 @@ class Builder(object):
         current = environment.current()
         there = [release for release in environment.all_releases() if re.match(name + r"(-\d+)?$", release)]
         for release in sorted(there, key=lambda release: (release != current, release)):
-            if environment.intact(release):
+            if environment.intact(release) and self.trusted(release):
                 return release
         unfinished = environment.unsealed()
         candidate, number = name, 1
@@ -313,6 +326,38 @@ class Builder(object):
             number += 1
             candidate = "{}-{}".format(name, number)
         return candidate
+
+    def is_shared(self) -> bool:
+        """Tell whether the environment is one of all users, whose permissions matter: a home's are its owner's business."""
+        return os.geteuid() == 0
+
+    def trusted(self, release: str) -> bool:
+        """Tell whether nobody but its owner has put anything into a shared release, as far as its files tell.
+
+        Where others could write, files are held against their wheels' hashes. What they were linked from, the cache, is no better then.
+        """
+        if not self.is_shared():
+            return True
+        directory = self.environment.directory(release)
+        wrong = permissions.look(directory)
+        spoilt = [path for place in releases.site_packages(directory) for path in records.altered(place, wrong.open)]
+        if not wrong.foreign and not spoilt:
+            return True
+        self.distrusted.append(release)
+        if not self.module.check_mode and not self.params["cache"]:
+            shutil.rmtree(self.cache, ignore_errors=True)
+        return False
+
+    def mend(self, release: str) -> bool:
+        """Let all read the shared release and nobody but its owner write to it; tell whether anything was otherwise."""
+        directory = self.environment.directory(release)
+        if not self.is_shared():
+            return False
+        wrong = permissions.look(directory)
+        if (wrong.open or wrong.closed) and not self.module.check_mode:
+            permissions.mend(directory)
+        self.result["mended"] = list(permissions.sentences(directory, wrong))
+        return bool(wrong.open or wrong.closed)
 
     def has_leftovers(self) -> bool:
         """Tell whether earlier runs left something to clear."""
@@ -362,6 +407,8 @@ class Builder(object):
         try:
             self.fill(directory, contents["constraints"] + system_constraints)
             self.place_cuda(directory)
+            if self.is_shared():
+                permissions.mend(directory)  # installers leave locks that all may write
             found = self.prove(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
@@ -389,8 +436,7 @@ class Builder(object):
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
         if not self.params["native"] and installer.version_of(python) >= (3, 6):
-            shebang = tensorflow_env.shebang(python)
-            write(os.path.join(directory, "bin", "tensorflow-env"), shebang + getsource(tensorflow_env), 0o755)
+            write(*self.users_command(directory), mode=0o755)
         if compiled:
             linked, kept = compiled.complete(site_packages)
             self.result["bytecode"] = {"linked": linked, "kept": kept}
@@ -515,6 +561,20 @@ class Builder(object):
             self.leave_system(pth_files)
         return bool(pth_files)
 
+    def users_command(self, directory: str) -> Tuple[str, str]:
+        """Return the path and the text of a release's own `tensorflow-env`."""
+        path = os.path.join(directory, "bin", "tensorflow-env")
+        return path, tensorflow_env.shebang(os.path.join(directory, "bin", "python")) + getsource(tensorflow_env)
+
+    def renew_command(self, name: str) -> bool:
+        """Give a release that is there already the `tensorflow-env` of today; tell whether it had another one."""
+        path, text = self.users_command(self.environment.directory(name))
+        if not os.path.exists(path) or files.text(path) == text:
+            return False
+        if not self.module.check_mode:
+            files.replace(path, text, 0o755)
+        return True
+
     def settle(self, name: str) -> bool:
         """Write the release's pip.conf anew where the site's index has changed since; tell whether it has."""
         path, text = os.path.join(self.environment.directory(name), "pip.conf"), self.pip_configuration()
@@ -550,10 +610,11 @@ class Builder(object):
         environment = self.environment
         directory = environment.directory(name)
         is_native = self.params["native"]
-        footprint = {
+        footprint: Dict[str, Any] = {
             "files": ([self.pth(host)] if is_native else []) + [os.path.join(directory, releases.SEAL)],
             "links": (native.link_tools(environment.path)["links"] if is_native else []) + [environment.path],
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
+            "trees": {directory: {}} if self.is_shared() else {},
         }
         path = environment.shared("receipts", environment.name + ".json")
         if receipts.write(path, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):

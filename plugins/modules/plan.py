@@ -36,6 +36,10 @@ options:
   docker_data_root:
     description: As of M(tensorwright.fleet.tensorflow_host).
     type: str
+  accounts:
+    description: As of M(tensorwright.fleet.tensorflow_host).
+    type: dict
+    default: {}
 attributes:
   action:
     description: Runs on the controller; on the host it only looks.

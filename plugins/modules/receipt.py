@@ -90,6 +90,12 @@ options:
         description: Ids of images that Docker is to have, each with its name.
         type: dict
         default: {}
+      trees:
+        description:
+          - Directories whose permissions matter, with all that is in them. All users may read them and their owner alone may write.
+          - Those that name a C(group) may be written by its members, and read by nobody else where they are C(private).
+        type: dict
+        default: {}
 attributes:
   check_mode:
     description: Tells whether a receipt would be written, and writes none.
@@ -137,6 +143,7 @@ footprint:
     members: {}
     settings: {}
     images: {}
+    trees: {}
 """
 
 import os
@@ -157,6 +164,7 @@ FOOTPRINT: Dict[str, Any] = {
     "members": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
     "images": {"type": "dict", "default": {}},
+    "trees": {"type": "dict", "default": {}},
 }
 
 

@@ -40,6 +40,10 @@ options:
       - The directory that is to hold Docker's data; empty for what its settings say.
       - Without it nothing is gathered about Docker.
     type: str
+  accounts:
+    description: Names of C(groups) and of C(users) that the host is asked about.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -90,6 +94,7 @@ ansible_facts:
         free_mb: 50000
         become: true
         user: {name: alice, uid: 1000, home: /home/alice}
+        accounts: {groups: {vision: true}, users: {}}
         path:
           given: ~/tensorflow
           absolute: /home/alice/tensorflow
@@ -133,6 +138,7 @@ def main() -> None:
             "pci_devices": {"type": "path", "default": pci.DEVICES},
             "driver_proc": {"type": "path", "default": nvidia.PROC},
             "docker_data_root": {"type": "str"},
+            "accounts": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -143,6 +149,7 @@ def main() -> None:
         asked["pci_devices"],
         asked["driver_proc"],
         asked["docker_data_root"],
+        asked["accounts"],
     )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 

@@ -21,10 +21,8 @@ OUTPUTS = ("output", "stdout", "module_stdout")
 
 def is_refusal(action: str, role: str = "", result: Mapping[str, Any] | None = None) -> bool:
     """Whether the task that failed is one that refuses, before anything has changed, and not one that tried."""
-    return (
-        bool((result or {}).get("refused"))
-        or (action.rpartition(".")[2] in REFUSING
-        and role.rpartition(".")[2] not in REPORTING)
+    return bool((result or {}).get("refused")) or (
+        action.rpartition(".")[2] in REFUSING and role.rpartition(".")[2] not in REPORTING
     )
 
 

@@ -214,6 +214,7 @@ class Plan(TypedDict):
     toolkit: PlanToolkit
     image: PlanImage
     constraints: list[str]
+    packages: list[str]  # what users of a release need in it beside TensorFlow
     build: PlanBuild
     path: PlanPath
     space: PlanSpace
@@ -282,6 +283,7 @@ def blank() -> Plan:
             "gpus": 0,
         },
         "constraints": [],
+        "packages": [],
         "build": {
             "key": None,
             "parts": [],

@@ -14,6 +14,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
     services,
     site,
     specs,
+    users,
 )
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
 
@@ -33,6 +34,7 @@ def plan(
     made["problems"].extend([*engine.problems(made, facts, variables), *services.problems(made, variables)])
     nvidia_wishes.add(made, variables)
     site.add(made, facts, variables)
+    users.add(made, facts, variables)
     return {**made, **{key: request[key] for key in environments.ADDED_KEYS if key in request}}
 
 

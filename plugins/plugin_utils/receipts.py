@@ -29,12 +29,14 @@ PLAN_KEYS = {
     "nvidia_docker": ("toolkit",),
     "tensorflow_docker": ("tensorflow", "device", "image"),
     "tensorflow_source": ("build.key", "build.capabilities"),
+    "tensorflow_users": ("path", "method", "device", "python", "tensorflow"),
 }
+HOST_ROLES = ("tensorflow_users",)  # they serve all environments of a host at once, and read the plans of all
 # When and how a role works, and nothing of what it puts on a host: often given to one run alone, or found out by the run itself.
 NO_INPUTS = frozenset(
     [f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")]
     + [f"tensorflow_source_{name}" for name in ("build_host", "jobs", "keep_tree", "memory_mb", "timeout", "wheels")]
-    + ["tensorflow_source_offer"]
+    + ["tensorflow_source_offer", "tensorflow_users_environments", "tensorflow_users_discard"]
 )
 # What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
 SHARED_ROLES = ("python", "ca_certificates")
@@ -99,17 +101,8 @@ def part(plan: Mapping[str, Any], key: str) -> Any:
     return plan[outer][inner] if inner else plan.get(outer)
 
 
-def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], root: Path = COLLECTION) -> str:
-    """The hash of all that decides what the role does on a host: its code, the plan and the variables that are its own.
-
-    The plan holds what the host variables request; the variables that count beside it are those named after the role.
-    Of those whose names end in _files, which name files of the controller, the files' content counts.
-    """
-    own = {}
-    for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
-            value = plain(variables[name])
-            own[name] = _contents(value) if name.endswith("_files") else value
+def _decided(plan: Mapping[str, Any], role: str) -> Any:
+    """What of a plan decides what the role does."""
     # Of a build from source, its key says what it is; the rest is who makes it, and how.
     keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
     decided = plain({key: part(plan, key) for key in keys})
@@ -122,6 +115,30 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
     wanted = decided.get("tensorflow")
     if isinstance(wanted, dict) and wanted.get("channel") == "nightly" and "==" not in str(wanted.get("requirement")):
         wanted["version"] = None
+    return decided
+
+
+def inputs(
+    plan: Mapping[str, Any],
+    role: str,
+    variables: Mapping[str, Any],
+    root: Path = COLLECTION,
+    plans: Iterable[Mapping[str, Any]] = (),
+) -> str:
+    """The hash of all that decides what the role does on a host: its code, the plan and the variables that are its own.
+
+    The plan holds what the host variables request; the variables that count beside it are those named after the role.
+    Of those whose names end in _files, which name files of the controller, the files' content counts.
+    For a role that serves all environments of a host, `plans` are theirs.
+    """
+    own = {}
+    for name in sorted(str(name) for name in variables):
+        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
+            value = plain(variables[name])
+            own[name] = _contents(value) if name.endswith("_files") else value
+    decided: Any = _decided(plan, role)
+    if role in HOST_ROLES:
+        decided = [_decided(one, role) for one in list(plans) or [plan]]
     text = json.dumps([code(role, root), decided, own], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -181,8 +198,12 @@ def due(
     variables: Mapping[str, Any],
     trust: bool = True,
     root: Path = COLLECTION,
+    plans: Collection[Mapping[str, Any]] = (),
 ) -> list[str]:
-    """Those of the plan's roles, in their order, that no receipt of this host shows to have nothing to do."""
+    """Those of the plan's roles, in their order, that no receipt of this host shows to have nothing to do.
+
+    plans: those of all environments of the host.
+    """
     current = {
         str(receipt["role"]): _inputs_for(receipt, plan)
         for receipt in host.get("receipts") or []
@@ -200,7 +221,9 @@ def due(
     return [
         role
         for role in names
-        if _asked_again(role, variables) or role not in current or current[role] != inputs(plan, role, variables, root)
+        if _asked_again(role, variables)
+        or role not in current
+        or current[role] != inputs(plan, role, variables, root, plans)
     ]
 
 
@@ -209,15 +232,21 @@ def due_at(
     host: Mapping[str, Any],
     variables: Mapping[str, Any],
     trust: bool = True,
+    places: Collection[str] | None = None,
     root: Path = COLLECTION,
 ) -> dict[str, list[str]]:
-    """Role -> the places of the environments for which it has something to do, in the order of the plans."""
+    """Role -> the places of the environments for which it has something to do, in the order of the plans.
+
+    places: those that the run is for; without them all.
+    """
+    all_plans = list(plans)
     found: dict[str, list[str]] = {}
-    for plan in plans:
-        for role in due(plan, host, variables, trust, root):
-            places = found.setdefault(role, [])
-            if role in ROLES_OF_EACH or not places:
-                places.append(str(plan["path"]["given"]))
+    for plan in all_plans:
+        place = str(plan["path"]["given"])
+        for role in due(plan, host, variables, trust, root, all_plans) if places is None or place in places else ():
+            due_for = found.setdefault(role, [])
+            if role in ROLES_OF_EACH or not due_for:
+                due_for.append(place)
     return found
 
 

@@ -100,6 +100,14 @@ _ROLE_NAMES = (
     "source_wheels",
     "source_timeout",
     "source_keep_tree",
+    "users_environments",
+    "users_groups",
+    "users_profile",
+    "users_modules",
+    "users_kernels",
+    "users_gpus",
+    "users_memory_growth",
+    "users_discard",
 )
 _DERIVED_NAMES = (
     *(
@@ -118,6 +126,7 @@ _DERIVED_NAMES = (
     ),
     *("resolved", "result", "results", "report_state"),
     *("pip_result", "pip_results", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
+    *("accounts", "users_result"),
 )
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))

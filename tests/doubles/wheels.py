@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import re
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 EPOCH = (2026, 1, 1, 0, 0, 0)  # equal contents make equal wheels
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class Wheel:
         if self.programs:
             lines = ["[console_scripts]", *(f"{name} = {where}" for name, where in self.programs)]
             members[f"{info}/entry_points.txt"] = "\n".join(lines).encode() + b"\n"
-        members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*members, f"{info}/RECORD"]).encode()
+        lines = [f"{name},sha256={_digest(content)},{len(content)}\n" for name, content in members.items()]
+        members[f"{info}/RECORD"] = "".join([*lines, f"{info}/RECORD,,\n"]).encode()
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, content in members.items():

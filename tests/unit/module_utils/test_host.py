@@ -88,7 +88,7 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
         "driver", "cuda", "secure_boot", "secure_boot_key", "free_mb", "become", "user", "path", "environment",
-        "receipts", "docker", "source",
+        "receipts", "docker", "source", "accounts",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
     assert set(facts["driver"]) == {"installed", "loaded", "fabric_manager"}
@@ -109,3 +109,12 @@ def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.Monk
     facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert facts["gpus"] == [{"pci_id": "10de:20b2", "name": None, "compute_capability": None, "memory_mb": None}]
     assert facts["driver"] == {"installed": "550.54.15", "loaded": None, "fabric_manager": None}
+
+
+def test_it_tells_which_groups_and_users_the_host_knows() -> None:
+    asked = {"groups": ["root", "no-such-group"], "users": ["root", "no-such-user"]}
+    assert host.accounts(asked) == {
+        "groups": {"root": True, "no-such-group": False},
+        "users": {"root": True, "no-such-user": False},
+    }
+    assert host.accounts({}) == {"groups": {}, "users": {}}

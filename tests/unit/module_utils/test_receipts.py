@@ -71,6 +71,7 @@ def test_record(host: Path, request_of: dict[str, Any]) -> None:
         "members": {},
         "settings": {},
         "images": {},
+        "trees": {},
     }
 
 

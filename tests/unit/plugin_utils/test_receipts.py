@@ -300,3 +300,25 @@ def test_what_lies_beside_an_environment_has_its_receipt_there(root: Path, role:
     system = {**plan, "roles": ["python"], "python": {"version": "3.11", "path": None, "provider": "system"}}
     facts["receipts"][-1].update(role="python", inputs=receipts.inputs(system, "python", {}, root))
     assert receipts.due(system, facts, {}, root=root) == ["python"]
+
+
+def environment(path: str, version: str, **changes: Any) -> dict[str, Any]:
+    """Return what a role that serves all environments of a host reads of one's plan."""
+    plan = {"path": {"absolute": path}, "method": "virtualenv", "device": "cpu", "tensorflow": {"version": version}}
+    return {**plan, "python": {"version": "3.11", "provider": "system"}, "constraints": [], **changes}
+
+
+def test_a_role_for_all_environments_reads_the_plans_of_all(root: Path) -> None:
+    one, other = environment("/opt/one", "2.21.0"), environment("/opt/other", "2.15.1")
+
+    def inputs(*plans: dict[str, Any]) -> str:
+        return receipts.inputs(plans[0], "tensorflow_users", {}, root, plans)
+
+    assert inputs(one) == receipts.inputs(one, "tensorflow_users", {}, root)
+    assert inputs(one, {**other, "constraints": ["numpy<2"]}) == inputs(one, other)
+    assert len({inputs(one), inputs(one, other), inputs(other, one), inputs(one, {**other, "method": "conda"})}) == 4
+    assert inputs(one, environment("/opt/other", "2.15.0")) != inputs(one, other)
+    receipt = {"role": "tensorflow_users", "file": "/r.json", "inputs": inputs(one, other), "drift": []}
+    plan = {**one, "roles": ["tensorflow_users"]}
+    assert receipts.due(plan, {"receipts": [receipt]}, {}, root=root, plans=[one, other]) == []
+    assert receipts.due(plan, {"receipts": [receipt]}, {}, root=root) == ["tensorflow_users"]

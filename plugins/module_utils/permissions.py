@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may read and write the files of an environment that several users share: looked at in one walk, and put right.
+
+Of a shared release: all may read it, its owner alone may write. Of a group's environment: its members may do both, and what comes into
+a directory belongs to the group; others may not write.
+"""
+
+import contextlib
+import grp
+import os
+import stat
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+# Paths below the top, each list in no particular order. open: others may write. closed: some who should may not. foreign: of another
+# owner than the top.
+Findings = NamedTuple("Findings", [("open", List[str]), ("closed", List[str]), ("foreign", List[str])])
+SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+
+
+def right(mode: int, group: bool = False) -> int:
+    """Return the permissions that a path with this mode should have; what its owner may not do nobody may."""
+    if stat.S_ISDIR(mode):
+        return 0o2775 if group else 0o755 | (mode & SPECIAL)
+    runs = 0o111 if mode & stat.S_IXUSR else 0
+    return (0o664 | runs) if group else (mode & SPECIAL) | (mode & 0o200) | 0o444 | runs
+
+
+def _verdict(mode: int, group: bool) -> str:
+    """Tell what is wrong with a path's mode: open, closed, or nothing."""
+    if stat.S_ISLNK(mode):
+        return ""
+    if mode & (0o002 if group else 0o022):
+        return "open"
+    needed = right(mode, group) & (0o2070 if group else 0o555)
+    return "" if mode & needed == needed else "closed"
+
+
+def group_id(name: str) -> Optional[int]:
+    """Return a group's number; None where there is no such group, or none is named."""
+    try:
+        return grp.getgrnam(name).gr_gid if name else None
+    except KeyError:
+        return None
+
+
+def look(top: str, group: str = "", private: bool = False) -> Findings:
+    """Return what is wrong with `top` and below it, as far as this user may see. private: others may not even read a group's."""
+    found = Findings([], [], [])
+    try:
+        descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return found
+    here = os.fstat(descriptor)
+    gid = group_id(group)
+    shown = here.st_mode & ~0o007 if private else here.st_mode
+    verdict = "open" if private and here.st_mode & 0o007 else _verdict(shown, bool(group))
+    if verdict or gid not in (None, here.st_gid):
+        (found.open if verdict == "open" else found.closed).append(top)
+    _walk(descriptor, top, _Rule(bool(group), here.st_uid, gid, {}), found)
+    return found
+
+
+# verdicts: by mode, of which there are few for many files.
+_Rule = NamedTuple(
+    "_Rule", [("group", bool), ("uid", int), ("gid", Optional[int]), ("verdicts", Dict[int, Tuple[str, int]])]
+)
+
+
+def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
+    """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many."""
+    inner = []
+    group, uid, gid, verdicts = rule
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                mode = status.st_mode
+                try:
+                    verdict, kind = verdicts[mode]
+                except KeyError:
+                    verdict, kind = verdicts[mode] = _verdict(mode, group), stat.S_IFMT(mode)
+                if kind == stat.S_IFDIR:
+                    inner.append(entry.name)
+                elif group and (status.st_nlink > 1 or entry.name.endswith(".pyc")):
+                    continue  # a cache's of a member, or bytecode, which others can do without
+                if verdict:
+                    (found.open if verdict == "open" else found.closed).append(os.path.join(path, entry.name))
+                elif group:
+                    if gid not in (None, status.st_gid) and kind != stat.S_IFLNK:
+                        found.closed.append(os.path.join(path, entry.name))
+                elif status.st_uid != uid:
+                    found.foreign.append(os.path.join(path, entry.name))
+        for name in inner:
+            with contextlib.suppress(OSError):  # gone, or not to be looked into
+                child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                _walk(child, os.path.join(path, name), rule, found)
+    except FileNotFoundError:  # something is being changed there
+        return
+    finally:
+        os.close(descriptor)
+
+
+def sentences(top: str, found: Findings, group: str = "") -> Iterator[str]:
+    """Return what was found in words."""
+    inner = "all of group {0}".format(group) if group else "all users"
+    outer = "others than group {0}".format(group) if group else "others than its owner"
+    for paths, text in (
+        (found.open, outer + " may write {0}"),
+        (found.closed, "not " + inner + (" may read and write {0}" if group else " may read {0}")),
+        (found.foreign, "{0} does not belong to the owner of " + top),
+    ):
+        if paths:
+            first = min(paths)
+            more = " and {0} more".format(len(paths) - 1) if len(paths) > 1 else ""
+            yield text.format(first + more)
+
+
+def mend(top: str, group: str = "", private: bool = False) -> bool:
+    """Give everything below `top` the permissions that it should have, by what it is and never by its name alone: a member of the
+    group may be changing the tree meanwhile. Tells whether anything was changed.
+    """
+    gid = group_id(group)
+    found = look(top, group, private)
+    if not found.open and not found.closed:
+        return False
+    _set(top, None, 0o2770 if private else None, group, gid)
+    for _directory, directories, names, descriptor in os.fwalk(top, follow_symlinks=False):
+        for name in directories + names:
+            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            if _verdict(seen.st_mode, bool(group)) or (gid is not None and seen.st_gid != gid):
+                _set(name, descriptor, None, group, gid)
+    return True
+
+
+def _set(name: str, directory: Optional[int], asked: Optional[int], group: str, gid: Optional[int]) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=directory)
+    except OSError:  # a link, gone, or another thing by now
+        return
+    try:
+        status = os.fstat(descriptor)
+        mode = status.st_mode
+        if not stat.S_ISDIR(mode) and (not stat.S_ISREG(mode) or (group and status.st_nlink > 1)):
+            return
+        if gid is not None:
+            os.fchown(descriptor, -1, gid)
+        os.fchmod(descriptor, right(mode, bool(group)) if asked is None else asked)
+    finally:
+        os.close(descriptor)
