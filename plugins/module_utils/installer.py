@@ -129,7 +129,9 @@ class Installer(object):
                 cache=self.package_cache,
             )
         except download.DownloadError as error:
-            raise InstallError(self.refused(str(error)) or diagnosis.explain(str(error)) or str(error), str(error)) from error
+            raise InstallError(
+                self.refused(str(error)) or diagnosis.explain(str(error)) or str(error), str(error)
+            ) from error
 
     def fetch_url(self, url: str, directory: str, sha256: Optional[str]) -> Tuple[str, str]:
         """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError."""

@@ -120,7 +120,7 @@ def apt_options(conf: str = APT_CONF) -> List[str]:
         return []
     if cache.answers():
         return ["-o", "Acquire::http::Timeout={0}".format(cache.timeout)]
-    return ["-o", "Acquire::http::{0}::Timeout={1:.0f}".format(cache.host, SECONDS)]
+    return ["-o", "Acquire::http::{0}::Timeout={1:.0f}".format(cache.host, SECONDS), "-o", "Acquire::Retries=0"]
 
 
 def fact(url: str) -> Optional[Dict[str, Any]]:
