@@ -99,6 +99,7 @@ class ActionModule(ActionBase):
     def _light(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any] | None:
         asked = {
             **{key: str(arguments[key]) for key in LOOKS if arguments.get(key) is not None},
+            "package_cache_url": str(arguments.get("package_cache") or ""),
             "asked_accounts": dict(arguments.get("accounts") or {}),
             "paths": location.paths(str(arguments.get("path") or "~/tensorflow"), arguments.get("environments")),
         }

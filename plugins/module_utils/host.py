@@ -14,6 +14,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     interpreters,
     location,
     nvidia,
+    package_cache,
     pci,
     receipts,
     secure_boot,
@@ -122,6 +123,7 @@ def gather(
     driver_proc: str = nvidia.PROC,
     docker_data_root: Optional[str] = None,
     asked_accounts: Optional[Mapping[str, Iterable[str]]] = None,
+    package_cache_url: str = "",
 ) -> Dict[str, Any]:
     """All host facts; those about Docker only where its data root, which may be empty, is given.
 
@@ -166,5 +168,6 @@ def gather(
         pythons=search.pythons(),
         source=dict(source_facts.describe(), builds=first["builds"]),
         docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
+        package_cache=package_cache.fact(package_cache_url),
     )
     return facts

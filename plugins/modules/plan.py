@@ -36,6 +36,10 @@ options:
   docker_data_root:
     description: As of M(tensorwright.fleet.tensorflow_host).
     type: str
+  package_cache:
+    description: As of M(tensorwright.fleet.tensorflow_host).
+    type: str
+    default: ""
   accounts:
     description: As of M(tensorwright.fleet.tensorflow_host).
     type: dict

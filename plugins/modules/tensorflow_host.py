@@ -44,6 +44,10 @@ options:
     description: Names of C(groups) and of C(users) that the host is asked about.
     type: dict
     default: {}
+  package_cache:
+    description: The address of the package cache, which is asked whether it answers. Empty means none.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -118,6 +122,7 @@ ansible_facts:
           memory_mb: 128000
           programs: [git, unzip, zip]
           builds: []
+        package_cache: {url: "http://cache.example.org:8180", answers: true}
         receipts: []
 """
 
@@ -139,6 +144,7 @@ def main() -> None:
             "driver_proc": {"type": "path", "default": nvidia.PROC},
             "docker_data_root": {"type": "str"},
             "accounts": {"type": "dict", "default": {}},
+            "package_cache": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -150,6 +156,7 @@ def main() -> None:
         asked["driver_proc"],
         asked["docker_data_root"],
         asked["accounts"],
+        asked["package_cache"],
     )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 

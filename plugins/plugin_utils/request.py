@@ -123,6 +123,7 @@ _DERIVED_NAMES = (
         "due",
         "unproved",
         "unneeded",
+        "served",
     ),
     *("resolved", "result", "results", "report_state"),
     *("pip_result", "pip_results", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
