@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,11 +58,16 @@ class Root:
             (directory / part).mkdir(parents=True)
         self.status(b"")
         self._configuration.write_text(_CONFIGURATION.format(root=directory, architecture=host["architecture"]))
-        self._sources(host)
+        self._sources(host, {apt_sources.address(one["url"]) for one in repositories})
         for number, repository in enumerate(repositories):
             self._repository(number, repository, str(host["architecture"]))
 
-    def _sources(self, host: Mapping[str, Any]) -> None:
+    def _sources(self, host: Mapping[str, Any], ours: Collection[str]) -> None:
+        def unwanted(place: str) -> str:
+            if place in ours:  # apt wants one key for it
+                return "the repository of a role"
+            return "only that host can read it" if _LOCAL.match(place) else ""
+
         places = {}
         for path, content in host["keys"].items():
             place = self._directory / ("etc/apt/trusted.gpg.d" if "/trusted.gpg" in path else "keys")
@@ -70,7 +75,7 @@ class Root:
             place.write_bytes(base64.b64decode(content))
             places[path] = str(place)
         for path, text in host["sources"].items():
-            text, _ = apt_sources.without(text, path.endswith(".sources"), _unreadable)
+            text, _ = apt_sources.without(text, path.endswith(".sources"), unwanted)
             for key, there in places.items():
                 text = re.sub(rf"(?<=[\s=,]){re.escape(key)}(?=[\s\],]|$)", there, text, flags=re.MULTILINE)
             (self._directory / path.strip("/")).write_text(text)
@@ -142,10 +147,6 @@ class Root:
             return package_set.run(["env", f"APT_CONFIG={self._configuration}", "apt-get", *words])
         except package_set.PackagesError as error:
             raise BundleError(f"{why}: {package_set.complaint(error)}") from error
-
-
-def _unreadable(place: str) -> str:
-    return "only that host can read it" if _LOCAL.match(place) else ""
 
 
 def sums(release: str) -> dict[str, tuple[str, int]]:

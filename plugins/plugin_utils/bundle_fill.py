@@ -178,21 +178,22 @@ class Filling:
             (one["reference"], one["architecture"]): names for one, names in bundle_needs.grouped(self.hosts, "image")
         }
         name = bundle_images.tool()
-        if wanted and name is None:
-            self._lacking.append(bundle_images.missing_tool({reference: None for reference, _architecture in wanted}))
-            return {}
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
+        missing: list[str] = []
         for (reference, architecture), names in wanted.items():
             path = bundle_images.file_of(reference, architecture)
             target, entry = self.directory / path, self._earlier.get(path)
             if entry is None or bundle.digest(target) != entry["sha256"]:
+                if name is None:
+                    missing.append(reference)
+                    continue
                 self.changed = True
                 if self.rehearse:
                     self.lines.append(f"would fetch the image {reference}")
                     continue
                 self.tell(f"{name} fetches {reference}")
                 try:
-                    bundle_images.save(reference, architecture, target, name or "")
+                    bundle_images.save(reference, architecture, target, name)
                 except BundleError as error:
                     self._lacking.append(str(error))
                     continue
@@ -203,6 +204,8 @@ class Filling:
                 "sha256": bundle.digest(target),
                 "size": target.stat().st_size,
             }
+        if missing:
+            self._lacking.append(bundle_images.missing_tool(missing))
         return found
 
     # -- the end ----------------------------------------------------------------------------------------------------------

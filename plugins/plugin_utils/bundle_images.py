@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import BundleError
@@ -58,7 +58,7 @@ def commands(name: str, reference: str, platform: str, archive: Path) -> list[li
     ]
 
 
-def missing_tool(references: Mapping[str, object]) -> str:
+def missing_tool(references: Iterable[str]) -> str:
     """What is said where no tool is there."""
     listed = ", ".join(sorted(references))
     return f"the images {listed}: this machine has none of skopeo, docker and podman, one of which pulls them"

@@ -35,11 +35,15 @@ class _Handler(SimpleHTTPRequestHandler):
         self.server.asked.append(urlsplit(self.path).path)
         return super().send_head()
 
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")  # a page may have been made anew
+        super().end_headers()
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         self.server.missed.append(urlsplit(self.path).path)
         super().send_error(code, message, explain)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_arguments: object) -> None:
         """Say nothing."""
 
 
