@@ -219,6 +219,9 @@ def remove(directory: Path, path: str) -> None:
         parent.rmdir()
 
 
-def megabytes(count: int) -> str:
+def sized(count: int) -> str:
     """A size as a person reads it."""
-    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.2f} GB"
+    for least, unit, digits in ((10**9, "GB", 2), (10**6, "MB", 1), (10**3, "kB", 0)):
+        if count >= least:
+            return f"{count / least:.{digits}f} {unit}"
+    return f"{count} bytes"

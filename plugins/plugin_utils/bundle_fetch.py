@@ -140,7 +140,7 @@ def _sentence(url: str, error: Exception) -> str:
     address = without_login(url)
     if isinstance(error, _WrongError):
         return f"{address} {error}; nothing of it was kept: it was changed on its way, or its index is of another day"
-    if isinstance(error, OSError) and error.filename:
+    if isinstance(error, OSError) and error.filename and not isinstance(error, urllib.error.URLError):
         return f"{error.filename} cannot be written: {WORDS.get(error.errno or 0, error.strerror)}"
     if isinstance(error, OSError) and error.errno in WORDS:
         return f"{address} cannot be kept: {WORDS[error.errno]}"

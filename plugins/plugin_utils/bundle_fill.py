@@ -59,6 +59,7 @@ class Filling:
             self._tell_conditions(items, conditions)
             if not self.rehearse:
                 self._provide([item for item in items if conditions[item.path] != "whole"])
+            items += self._pages()
             entries = self._entries(items)
             images = self._images()
             still, surplus = bundle.kept(self._earlier, {*(item.path for item in items), *images}, self.unasked)
@@ -77,7 +78,7 @@ class Filling:
         items = [item for part in parts for item in part.items]
         for entry in self._earlier.values():
             self._index.keep(entry, self.unasked)
-        return bundle.merged([*items, *self._index.pages()]), until
+        return bundle.merged(items), until
 
     def _python(self, place: Path) -> Iterator[Needs]:
         groups = bundle_needs.grouped(self.hosts, "python")
@@ -89,6 +90,17 @@ class Filling:
             for item in (item for part in tools for item in part):
                 uv.seed(self.directory / item.path)
             yield bundle_needs.packages(need, names, self._index, uv)
+
+    def _pages(self) -> list[Item]:
+        """What is made of the Python packages that are in the folder by now."""
+        made = bundle.merged(self._index.pages(self.directory))
+        conditions = self._conditions(made)
+        for item in made:
+            if conditions[item.path] != "whole":
+                self.changed = True
+                if not self.rehearse:
+                    self._get(item)
+        return made
 
     # -- what is there ----------------------------------------------------------------------------------------------------
 
@@ -114,13 +126,13 @@ class Filling:
         if wanted:
             self.changed = True
             verb = "would be fetched" if self.rehearse else "are fetched"
-            self.lines.append(f"{len(wanted)} of {len(items)} objects {verb}: {bundle.megabytes(size)}{more}.")
+            self.lines.append(f"{len(wanted)} of {len(items)} objects {verb}: {bundle.sized(size)}{more}.")
         place = next(one for one in (self.directory, *self.directory.parents) if one.exists())
         free = shutil.disk_usage(place).free
         if size + SPARE > free:
             raise BundleError(
-                f"bundle_directory is {self.directory}, whose filesystem has {bundle.megabytes(free)} free; accepted: one "
-                f"with at least {bundle.megabytes(size + SPARE)} free"
+                f"bundle_directory is {self.directory}, whose filesystem has {bundle.sized(free)} free; accepted: one "
+                f"with at least {bundle.sized(size + SPARE)} free"
             )
 
     def _sized(self, items: Iterable[Item]) -> list[Item]:
@@ -215,7 +227,7 @@ class Filling:
         if not there:
             return []
         listed = ", ".join(there[:LISTED]) + (f" and {len(there) - LISTED} more" if len(there) > LISTED else "")
-        size = bundle.megabytes(sum(self._earlier[path]["size"] for path in there))
+        size = bundle.sized(sum(self._earlier[path]["size"] for path in there))
         what = f"{len(there)} objects ({size}) that no plan needs any more"
         if not self.prune:
             self.lines.append(f"{what} stay; bundle_prune: true removes them: {listed}.")
@@ -240,7 +252,7 @@ class Filling:
         bundle.place(self.directory, bundle.MANIFEST, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
 
     def _conclude(self, entries: Sequence[Mapping[str, Any]], until: str | None) -> None:
-        size = bundle.megabytes(sum(entry["size"] for entry in entries))
+        size = bundle.sized(sum(entry["size"] for entry in entries))
         holds = "would hold" if self.rehearse else "holds"
         hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
         self.lines.append(f"{self.directory} {holds} {len(entries)} objects, {size}, for {hosts}.")
@@ -259,7 +271,7 @@ class Filling:
         os.umask(0o022)  # a web server reads it
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            lock = (self.directory / LOCK).open("w")
+            lock = (self.directory / LOCK).open("a")
         except OSError as error:
             raise BundleError(
                 f"bundle_directory is {self.directory}, which cannot be written: {error.strerror}; accepted: a directory of "
@@ -274,7 +286,7 @@ class Filling:
 
 
 def _size(item: Item) -> str:
-    return f" ({bundle.megabytes(item.size)})" if item.size else ""
+    return f" ({bundle.sized(item.size)})" if item.size else ""
 
 
 def _link(source: Path, target: Path) -> None:

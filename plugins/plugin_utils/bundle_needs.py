@@ -20,6 +20,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import (
     Needs,
     digest,
     made,
+    path_of,
     without_login,
 )
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle_fetch import Fetcher
@@ -102,11 +103,18 @@ class Index:
             file = File(name, entry["url"], entry["sha256"], entry["size"], entry.get("requires_python"))
             self.take(str(entry["page"]), file, needing)
 
-    def pages(self) -> Iterator[Item]:
-        """The pages of the bundle."""
+    def pages(self, directory: Path) -> Iterator[Item]:
+        """The pages of the bundle, and what the wheels that are in its folder say of themselves."""
         for page, files in self.used.items():
+            told = {}
+            for file, hosts in files.values():
+                content = bundle_python.metadata(directory / path_of(file.url)) if file.name.endswith(".whl") else None
+                if content is not None:
+                    item = made(f"{file.url}.metadata", content, hosts)
+                    told[file.name] = str(item.sha256)
+                    yield item
             needing = {host for _file, hosts in files.values() for host in hosts}
-            yield made(page, bundle_python.page(page, [file for file, _hosts in files.values()]), needing)
+            yield made(page, bundle_python.page(page, [file for file, _hosts in files.values()], told), needing)
 
 
 class Resolver(installer.Uv):
@@ -138,16 +146,20 @@ class Resolver(installer.Uv):
         return shutil.copy(self.held, directory)
 
 
-def resolver(need: Mapping[str, Any], place: Path, timeout: float, retries: int) -> Resolver:
-    """uv for this machine. Raises BundleError."""
+def own_uv() -> dict[str, Any]:
+    """The uv of the tables for this machine, whatever hosts are. Raises BundleError."""
     uv = tables.load().uv
     wheel = uv.wheels.get(platform.machine())
     if wheel is None:
         raise BundleError(
             f"this machine is of {platform.machine()}, for which the tables have no uv; use one of x86_64 or aarch64"
         )
-    tool = {"name": "uv", "version": uv.version, "wheel": {"file": wheel.file, "sha256": wheel.sha256}}
-    indexes = need["indexes"]
+    return {"name": "uv", "version": uv.version, "wheel": {"file": wheel.file, "sha256": wheel.sha256}}
+
+
+def resolver(need: Mapping[str, Any], place: Path, timeout: float, retries: int) -> Resolver:
+    """The uv that resolves in the place of a host's installer."""
+    tool, indexes = own_uv(), need["indexes"]
     site = {"index_url": indexes[0], "extra_index_urls": indexes[1:], "timeout": timeout, "retries": retries}
     (place / "tools").mkdir(exist_ok=True)
     return Resolver(tool, site, str(place / "tools"), str(place / "cache"), str(place / "uv.log"))

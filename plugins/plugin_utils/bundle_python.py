@@ -6,8 +6,10 @@ from __future__ import annotations
 import html
 import json
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import BundleError, path_of
@@ -128,13 +130,28 @@ def page_url(index: str, project: str) -> str:
     return f"{index.rstrip('/')}/{canonicalize_name(project)}/"
 
 
-def page(address: str, files: Sequence[File]) -> bytes:
-    """A project's page that offers these files, with links that hold wherever the folder is served."""
+def metadata(wheel: Path) -> bytes | None:
+    """What a wheel says of itself, for a file of its own beside it (PEP 658); None where the wheel is not there or none."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            name = next(name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+            return archive.read(name)
+    except (OSError, StopIteration, zipfile.BadZipFile):
+        return None
+
+
+def page(address: str, files: Sequence[File], told: Mapping[str, str]) -> bytes:
+    """A project's page that offers these files, with links that hold wherever the folder is served.
+
+    told: file's name → SHA-256 of what it says of itself, where that is beside it.
+    """
     up = "../" * path_of(address).count("/")
     lines = ["<!DOCTYPE html>", "<title>Links</title>"]
     for file in sorted(files, key=lambda one: one.name):
         link = html.escape(up + quote(path_of(file.url)) + (f"#sha256={file.sha256}" if file.sha256 else ""))
         python = f' data-requires-python="{html.escape(file.requires_python)}"' if file.requires_python else ""
+        if file.name in told:
+            python += f' data-core-metadata="sha256={told[file.name]}"'
         lines.append(f'<a href="{link}"{python}>{html.escape(file.name)}</a><br>')
     return "\n".join([*lines, ""]).encode()
 
