@@ -71,7 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, content, self.origin.breaks.pop(self.path, None) if self.command == "GET" else None)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _answer(self, status: int, body: bytes, length: int | None = None) -> None:
         self.send_response(status)

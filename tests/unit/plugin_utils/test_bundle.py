@@ -17,7 +17,10 @@ ONE, OTHER = "1" * 64, "2" * 64
     ("url", "path"),
     [
         ("https://pypi.org/simple/numpy/", "pypi.org/simple/numpy/index.html"),
-        ("http://deb.debian.org/debian/pool/libc6_2.41-12%2bdeb13u4_amd64.deb", "deb.debian.org/debian/pool/libc6_2.41-12+deb13u4_amd64.deb"),
+        (
+            "http://deb.debian.org/debian/pool/libc6_2.41-12%2bdeb13u4_amd64.deb",
+            "deb.debian.org/debian/pool/libc6_2.41-12+deb13u4_amd64.deb",
+        ),
         ("https://someone:secret@Mirror.example.org:8081//x//y.whl", "mirror.example.org:8081/x/y.whl"),
         ("https://keys.example.org/lookup?op=get", "keys.example.org/lookup?op=get"),
         ("https://example.org", "example.org/index.html"),
@@ -29,7 +32,14 @@ def test_an_object_lies_below_its_origin_s_host_and_path(url: str, path: str) ->
 
 @pytest.mark.parametrize(
     "url",
-    ["https://x.org/../../etc/passwd", "https://x.org/%2e%2e/y", "https://../y", "file:///etc/passwd", "https:///y", "https://x.org/a%00b"],
+    [
+        "https://x.org/../../etc/passwd",
+        "https://x.org/%2e%2e/y",
+        "https://../y",
+        "file:///etc/passwd",
+        "https:///y",
+        "https://x.org/a%00b",
+    ],
 )
 def test_an_address_that_leads_elsewhere_is_refused(url: str) -> None:
     with pytest.raises(BundleError, match="is not the address of an object"):
@@ -50,7 +60,9 @@ def test_an_object_is_held_once_for_all_hosts() -> None:
 
 def test_two_hashes_of_one_object_are_refused() -> None:
     with pytest.raises(BundleError, match=r"x\.org/a is to have SHA-256 1{64} for web1 and 2{64} for web2"):
-        bundle.merged([Item("https://x.org/a", frozenset(["web1"]), ONE), Item("https://x.org/a", frozenset(["web2"]), OTHER)])
+        bundle.merged(
+            [Item("https://x.org/a", frozenset(["web1"]), ONE), Item("https://x.org/a", frozenset(["web2"]), OTHER)]
+        )
 
 
 def test_the_conditions_of_an_object(tmp_path: Path) -> None:

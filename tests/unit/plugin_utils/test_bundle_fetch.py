@@ -81,7 +81,9 @@ def test_a_part_that_is_all_of_it_is_taken(origin: Origin, fetcher: Fetcher, pla
 
 
 def test_what_is_not_what_it_has_to_be_is_not_kept(origin: Origin, fetcher: Fetcher, place: Path) -> None:
-    with pytest.raises(BundleError, match=rf"/x has SHA-256 {SHA256}, and 0{{64}} was expected; nothing of it was kept"):
+    with pytest.raises(
+        BundleError, match=rf"/x has SHA-256 {SHA256}, and 0{{64}} was expected; nothing of it was kept"
+    ):
         fetcher.fetch(f"{origin.url}/x", place / "x", "0" * 64)
     assert there(place) == []
 
@@ -93,7 +95,9 @@ def test_what_is_not_there_is_asked_for_once(origin: Origin, fetcher: Fetcher, p
 
 
 def test_no_network_is_one_sentence(fetcher: Fetcher, place: Path) -> None:
-    with pytest.raises(BundleError, match=r"^http://127\.0\.0\.1:9/x cannot be fetched: .*refused; check the control node's"):
+    with pytest.raises(
+        BundleError, match=r"^http://127\.0\.0\.1:9/x cannot be fetched: .*refused; check the control node's"
+    ):
         fetcher.fetch("http://me:secret@127.0.0.1:9/x", place / "x", None)
 
 
@@ -104,7 +108,7 @@ def test_a_full_disk_is_one_sentence_and_tried_once(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(bundle_fetch.Fetcher, "_append", full)
-    with pytest.raises(BundleError, match="/x cannot be kept: the disk is full$"):
+    with pytest.raises(BundleError, match=r"/x cannot be kept: the disk is full$"):
         fetcher.fetch(f"{origin.url}/x", place / "x", None)
     assert origin.asked == []
 

@@ -161,7 +161,7 @@ def test_what_hosts_need_that_a_run_leaves_out_stays(origin: Origin, folder: Pat
 def test_another_hash_than_the_tables_is_refused(origin: Origin, folder: Path, fill: Fill) -> None:
     hosts = {"web1": files(origin, "/a")}
     origin.contents["/a"] = b"somebody else's"
-    with pytest.raises(BundleError, match="/a has SHA-256 .* was expected; nothing of it was kept"):
+    with pytest.raises(BundleError, match=r"/a has SHA-256 .* was expected; nothing of it was kept"):
         fill(hosts)
     assert list((folder / origin.host).iterdir()) == []
     assert not (folder / MANIFEST).exists()
@@ -170,15 +170,19 @@ def test_another_hash_than_the_tables_is_refused(origin: Origin, folder: Path, f
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_fetched(
     origin: Origin, folder: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10, 5, 5))  # type: ignore[attr-defined]
-    with pytest.raises(BundleError, match=r"^bundle_directory is /.*/bundle, whose filesystem has 5 bytes free; accepted: one with"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10, 5, 5))
+    with pytest.raises(
+        BundleError, match=r"^bundle_directory is /.*/bundle, whose filesystem has 5 bytes free; accepted: one with"
+    ):
         fill({"web1": files(origin, "/a")})
     assert origin.paths() == []
 
 
 def test_a_directory_that_cannot_be_is_refused(origin: Origin, folder: Path, fill: Fill) -> None:
     folder.write_text("a file")
-    with pytest.raises(BundleError, match=r"^bundle_directory is /.*/bundle, which cannot be written: File exists; accepted: a dir"):
+    with pytest.raises(
+        BundleError, match=r"^bundle_directory is /.*/bundle, which cannot be written: File exists; accepted: a dir"
+    ):
         fill({"web1": files(origin, "/a")})
 
 
@@ -280,7 +284,7 @@ def test_a_damaged_wheel_is_refused_and_yesterday_s_environment_stays(
     wheel.write_bytes(content)
     answer = python.site.try_present("2.21.0", **offline(python, server))
     assert answer["failed"]
-    assert "hash" in answer["msg"].lower()
+    assert "a download is not the file that was expected" in answer["msg"]
     assert len(answer["msg"].splitlines()) == 1
     assert python.site.current == before
     assert python.site.ask("import tensorflow; print(tensorflow.__version__)") == "2.20.0"
@@ -309,7 +313,9 @@ def test_what_has_no_wheel_is_held_as_source_with_its_tools(python: Python, fold
 
 
 def test_a_release_that_the_index_has_not_is_one_sentence(python: Python, fill: Fill) -> None:
-    with pytest.raises(BundleError, match=r"^web1: tensorflow-cpu==9\.0 for Python 3\.\d+ cannot be resolved: ") as refusal:
+    with pytest.raises(
+        BundleError, match=r"^web1: tensorflow-cpu==9\.0 for Python 3\.\d+ cannot be resolved: "
+    ) as refusal:
         fill({"web1": python.host(requirements=["tensorflow-cpu==9.0"])})
     assert len(str(refusal.value).splitlines()) == 1
 
@@ -330,7 +336,13 @@ def test_a_wheel_by_its_address(python: Python, origin: Origin, folder: Path, fi
     wheel = tensorflow_wheel.tensorflow("2.22.0")
     origin.contents[f"/own/{wheel.file}"] = wheel.content
     url = f"{origin.url}/own/{wheel.file}"
-    fill({"web1": python.host(requirements=[f"tensorflow-cpu @ {url}", "pip"], wheel={"url": url, "sha256": wheel.sha256})})
+    fill(
+        {
+            "web1": python.host(
+                requirements=[f"tensorflow-cpu @ {url}", "pip"], wheel={"url": url, "sha256": wheel.sha256}
+            )
+        }
+    )
     origin.asked.clear()
     asked = {"url": url, "sha256": wheel.sha256}
     answer = python.site.present("2.22.0", wheel=asked, **offline(python, server))
@@ -387,4 +399,6 @@ def test_without_a_tool_images_are_told_and_those_that_are_there_stay(
     assert fill({"web1": IMAGE}, prune=True)["lacking"] == []
     (folder / ARCHIVE).unlink()
     (sentence,) = fill({"web1": IMAGE})["lacking"]
-    assert sentence.startswith("the images tensorflow/tensorflow:2.21.0: this machine has none of skopeo, docker and podman")
+    assert sentence.startswith(
+        "the images tensorflow/tensorflow:2.21.0: this machine has none of skopeo, docker and podman"
+    )

@@ -95,7 +95,13 @@ def test_both_forms_of_a_page_say_the_same() -> None:
 
 def test_a_page_of_the_bundle_leads_into_the_folder() -> None:
     address = "https://pypi.org/simple/demo/"
-    file = File("demo-1.0+cpu-py3-none-any.whl", "https://files.example.org/a%20b/demo-1.0%2Bcpu-py3-none-any.whl", HASH, 1, ">=3.9")
+    file = File(
+        "demo-1.0+cpu-py3-none-any.whl",
+        "https://files.example.org/a%20b/demo-1.0%2Bcpu-py3-none-any.whl",
+        HASH,
+        1,
+        ">=3.9",
+    )
     page = bundle_python.page(address, [file], {}).decode()
     served = "http://10.0.0.5:8180/pypi.org/simple/demo/"
     (again,) = bundle_python.offers(page, served, False)
