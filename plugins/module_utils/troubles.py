@@ -400,6 +400,9 @@ ROWS = (
             r"File has unexpected size",
             r"[Hh]ash(?:es)? (?:do|does) not match",
             r"The checksum for \S+ did not match",
+            # uv unpacks while it downloads, and stumbles before it has the hash of the whole.
+            r"Bad (?:CRC|uncompressed size|compressed size) \(got",
+            r"has an invalid package format",
         ),
         "a download is not the file that was expected",
         "run again; if it stays, the mirror (`tensorflow_pip_index_url`, apt's sources) or a proxy in between serves a damaged or "

@@ -74,6 +74,15 @@ SHORT = {
         "error: Failed to download `demo==1.0`\n  cause: Hash mismatch for `demo==1.0`",
         f"http://index.example/x.whl has SHA-256 {'a' * 64}, expected {'b' * 64}",
         "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+        (
+            "error: Failed to download `demo==1.0`\n  cause: Failed to extract archive: demo-1.0-py3-none-any.whl\n"
+            "  cause: Bad uncompressed size (got 00000534, expected 00000053) for file: demo-1.0.dist-info/METADATA"
+        ),
+        (
+            "error: No solution found when resolving dependencies\n  cause: Because demo==1.0 has an invalid package format and you "
+            "require demo==1.0, we can conclude that your requirements are unsatisfiable.\n\nhint: The structure of `demo` (v1.0) was "
+            "invalid:\n  Bad CRC (got 0d441c44, expected 88f73275) for file: demo-1.0.dist-info/METADATA"
+        ),
     ],
     "no-such-version": [
         "error: No solution found when resolving dependencies\n  cause: Because only tensorflow-cpu==2.19 is available",
