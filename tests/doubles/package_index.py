@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from tests.doubles.wheels import Wheel
+from tests.doubles.wheels import RealWheel, Wheel
 
 BREAK = "break the download in the middle"
 HANG = "accept the request and say nothing"
@@ -56,7 +56,7 @@ class PackageIndex:
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
     requests: list[Request] = field(default_factory=list)
-    wheels: dict[str, Wheel] = field(default_factory=dict)
+    wheels: dict[str, Wheel | RealWheel] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -93,7 +93,7 @@ class PackageIndex:
         user, password = self.login or ("", "")
         return f"http://{quote(user, safe='')}:{quote(password, safe='')}@{self.address}/simple"
 
-    def add(self, *wheels: Wheel) -> None:
+    def add(self, *wheels: Wheel | RealWheel) -> None:
         """Offer wheels."""
         self.wheels.update({wheel.file: wheel for wheel in wheels})
 

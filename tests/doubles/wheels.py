@@ -71,3 +71,27 @@ class Wheel:
     def sha256(self) -> str:
         """The hash that a pin of this wheel holds."""
         return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class RealWheel:
+    """A wheel that is no stand-in, for an index to offer beside some."""
+
+    file: str
+    content: bytes
+
+    @property
+    def project(self) -> str:
+        """The name as an index spells it."""
+        return re.sub(r"[-_.]+", "-", self.file.partition("-")[0]).lower()
+
+    @cached_property
+    def metadata(self) -> bytes:
+        """The text of METADATA."""
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
+
+    @property
+    def sha256(self) -> str:
+        """The hash that a pin of this wheel holds."""
+        return hashlib.sha256(self.content).hexdigest()

@@ -35,6 +35,7 @@ class Platform(TypedDict, total=False):
 
     name: str
     distribution: str  # one of images.CODENAMES
+    image: str  # an image in place of the distribution's
     user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
@@ -48,6 +49,7 @@ class Platform(TypedDict, total=False):
     nvswitches: int
     recorded: bool  # its state is kept, for a comparison after an uninstallation
     driver: str  # a stand-in of a driver of this version is installed and loaded
+    network: str  # the name of a network of the group's own, in place of the one that all groups share
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def podman(*arguments: str) -> str:
 
 def up(group: str, platforms: list[Platform]) -> list[Host]:
     """Start the hosts of a group (a scenario), and return once each answers on its SSH port."""
-    ensure_network()
-    wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
+    networks = {network_name(group, platform.get("network", "")) for platform in platforms}
+    for network in networks:
+        ensure_network(network, group)
+    wanted = {platform["name"]: platform.get("image") or images.ensure(platform["distribution"]) for platform in platforms}
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
     served = [name for name in (repository, serve_docker(group, wanted, platforms)) if name]
@@ -141,21 +145,31 @@ def down(group: str) -> None:
     containers = podman("ps", "--all", "--quiet", "--filter", f"label={LABEL}={group}").split()
     if containers:
         podman("rm", "--force", "--volumes", "--time", "0", *containers)
+    networks = podman("network", "ls", "--quiet", "--filter", f"label={LABEL}={group}").split()
+    if networks:
+        podman("network", "rm", *networks)
 
 
 def address_of(container: str) -> str:
-    """Return a container's address in the hosts' network."""
-    found = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
-    return str(found)
+    """Return a container's address in its network."""
+    return connection_of(container)["IPAddress"]
+
+
+def connection_of(container: str) -> dict[str, str]:
+    """Return how a container is connected to the one network that it is in."""
+    (connection,) = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"].values()
+    found: dict[str, str] = connection
+    return found
 
 
 def start(group: str, platform: Platform, image: str, known: list[str]) -> Host:
     """Start one host, to which the `known` names (name:address) are told."""
     container = f"{group}-{platform['name']}"
+    network = network_name(group, platform.get("network", ""))
     podman(
         *(*START, "--detach"),
         *("--name", container, "--hostname", platform["name"]),
-        *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
+        *("--label", f"{LABEL}={group}", "--network", network, "--systemd", "always"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
         *(argument for name in known for argument in ("--add-host", name)),
         *(DOCKER if platform.get("docker") else []),
@@ -196,8 +210,7 @@ def reconnect(host: Host) -> None:
 
 def gateway(host: Host) -> str:
     """Return the address of this machine in the host's network."""
-    address: str = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
-    return address
+    return connection_of(host.container)["Gateway"]
 
 
 def differences(host: Host) -> set[str]:
@@ -228,10 +241,16 @@ def in_network_of(host: Host, *command: str) -> None:
     subprocess.run(["nsenter", "--target", pid, "--net", *command], check=True)
 
 
-def ensure_network() -> None:
-    """Make the hosts' network, with the largest packets that this machine's own way out takes."""
-    if subprocess.run(["podman", "network", "exists", NETWORK], check=False).returncode != 0:
-        podman("network", "create", "--opt", f"mtu={uplink_mtu()}", NETWORK)
+def network_name(group: str, own: str) -> str:
+    """Return the name of podman's network: the one that all groups share, or one of the group's own."""
+    return f"{NETWORK}-{group}-{own}" if own else NETWORK
+
+
+def ensure_network(network: str = NETWORK, group: str = "") -> None:
+    """Make a network of hosts, with the largest packets that this machine's own way out takes; a group's own goes with the group."""
+    if subprocess.run(["podman", "network", "exists", network], check=False).returncode != 0:
+        label = [] if network == NETWORK else ["--label", f"{LABEL}={group}"]
+        podman("network", "create", "--opt", f"mtu={uplink_mtu()}", *label, network)
 
 
 def uplink_mtu() -> int:
