@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import filter_loader
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, report, result_table
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
@@ -46,6 +47,8 @@ requirements:
 """
 
 STOPPED = "the run stopped before it was done here, for too many hosts had failed"
+# What a host's plan, and what is due by it, are made with in each task of each host.
+FILTERS = tuple(f"tensorwright.fleet.{name}" for name in ("plan", "builder", "due", "inputs", "refusal", "unneeded"))
 CELLS = ("method", "device", "python", "tensorflow")
 
 
@@ -78,12 +81,15 @@ class CallbackModule(CallbackBase):
         """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
         self._playbook = os.path.basename(str(getattr(playbook, "_file_name", "")))
         with suppress(Exception):  # a table that cannot be read is the plan's to refuse, with its reason
-            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import specs, tables
 
             tables.load()
+            specs.options()
+            for name in FILTERS:
+                filter_loader.get(name)
         with suppress(OSError):
             for role in receipts.roles():
-                receipts.code(role)
+                receipts.code(role, receipts.COLLECTION)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play, or with `serial` the next batch of it."""

@@ -31,6 +31,7 @@ WORDS = {
     "list": "a list",
     "dict": "a mapping",
 }
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "1", "0"})
 
 
@@ -40,7 +41,7 @@ def options(root: Path = COLLECTION) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for file in sorted(root.glob("roles/*/meta/argument_specs.yml")):
         if file.parent.parent.name != PLANNED:
-            specs = yaml.safe_load(file.read_text(encoding="utf-8"))["argument_specs"]
+            specs = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)["argument_specs"]
             found.update(specs["main"]["options"])
     return found
 
