@@ -75,7 +75,8 @@ class Peer:
 
     def run(self, size: int) -> str:
         """Run, and return the output."""
-        return quietly(self.arguments(size), **self.variables)
+        # Where the caller's Python keeps no bytecode, each run and each of its workers would compile the programs anew.
+        return quietly(self.arguments(size), **self.variables, PYTHONDONTWRITEBYTECODE="")
 
     def wall(self, size: int) -> float:
         """Return the median seconds of a size."""
