@@ -7,6 +7,7 @@ import re
 from typing import Any, Dict, List, Mapping
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_sources, files, nvidia_apt
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import Cache
 
 Edit = nvidia_apt.Edit
 RepositoryError = nvidia_apt.RepositoryError
@@ -18,19 +19,26 @@ KEYRING = "keyrings/tensorwright-{0}.gpg"
 def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> List[str]:
     """Set the repository up; return the files that are ours. Raises RepositoryError before any change."""
     keyring, source = ours(asked["name"], apt)
+    cache = Cache(asked.get("package_cache"))
     key = nvidia_apt.wanted_key(asked, keyring, "{0}_repository".format(asked["role"]))
-    place = " ".join([asked["url"], asked["suite"]] + asked["components"])
+    address = nvidia_apt.mirrored(edit, asked["name"], asked["url"], cache, apt)
+    place = " ".join([address, asked["suite"]] + asked["components"])
     line = "deb [arch={0} signed-by={1}] {2}\n".format(asked["architecture"], keyring, place)
     repair(edit, apt, source, asked["url"], asked["retired"])
     nvidia_apt.repair_keyrings(edit, apt, asked["retired_keys"])
     edit.write(keyring, key)
     edit.write(source, line.encode("utf-8"))
-    return [keyring, source]
+    return [keyring, source] + ([address.partition(":")[2]] if address != asked["url"] else [])
 
 
 def ours(name: str, apt: str = "/etc/apt") -> List[str]:
     """The keyring and the source file of a repository."""
     return [os.path.join(apt, KEYRING.format(name)), os.path.join(apt, LIST.format(name))]
+
+
+def mirrors(name: str, apt: str = "/etc/apt") -> str:
+    """The file with the places where a repository may be had."""
+    return os.path.join(apt, nvidia_apt.MIRRORS.format(name))
 
 
 def repair(edit: Edit, apt: str, ours_: str, url: str, retired: Mapping[str, str]) -> None:
@@ -57,6 +65,9 @@ def repair(edit: Edit, apt: str, ours_: str, url: str, retired: Mapping[str, str
 
 def absent(edit: Edit, name: str, url: str, apt: str = "/etc/apt", lists: str = "/var/lib/apt/lists") -> None:
     """Remove what is ours, and the lists that apt has of it."""
-    there = [path for path in ours(name, apt) if os.path.lexists(path)]
-    for path in there + list(nvidia_apt.lists_of(url, lists) if there else ()):
+    there = [path for path in ours(name, apt) + [mirrors(name, apt)] if os.path.lexists(path)]
+    for address in (url, nvidia_apt.mirror_file(name, apt)):
+        for path in nvidia_apt.lists_of(address, lists) if there else ():
+            edit.remove(path)
+    for path in there:
         edit.remove(path)

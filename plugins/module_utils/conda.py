@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import installer
 
+CHANNELS = "https://conda.anaconda.org"  # where channels lie that are given by name
 # What `source <release>/bin/activate` means, for each shell: conda's own activation, of the release by its own path.
 ACTIVATION = {
     "activate": ". '{conda}/etc/profile.d/conda.sh'\nconda activate '{release}'\n",
@@ -36,9 +37,11 @@ class Conda(installer.Installer):
             CONDA_AUTO_UPDATE_CONDA="false",
             CONDA_REPORT_ERRORS="false",
             CONDA_REMOTE_CONNECT_TIMEOUT_SECS=str(self.site["timeout"]),
-            CONDA_REMOTE_READ_TIMEOUT_SECS=str(self.site["timeout"]),
+            CONDA_REMOTE_READ_TIMEOUT_SECS=str(self.timeout),
             CONDA_REMOTE_MAX_RETRIES=str(self.site["retries"]),
         )
+        if self.package_cache:
+            env["CONDA_CHANNEL_ALIAS"] = self.package_cache.of(CHANNELS)
         if self.site.get("ca_file"):
             env["CONDA_SSL_VERIFY"] = self.site["ca_file"]
         return env

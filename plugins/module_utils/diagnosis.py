@@ -8,7 +8,7 @@ An output that no row knows is shown by its last lines and called unknown.
 import re
 from typing import List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils.troubles import ROWS, Row
+from ansible_collections.tensorwright.fleet.plugins.module_utils.troubles import DOWNLOADS, ROWS, Row
 
 QUOTED = 4  # more names than these say no more
 UNKNOWN = "an unknown failure, whose last words were: "
@@ -58,6 +58,12 @@ def transient(output: str) -> bool:
     """Tell whether trying again may help."""
     row = diagnose(output)
     return row is not None and row.transient
+
+
+def of_the_network(output: str) -> bool:
+    """Tell whether the network may be to blame, or whom it leads to: another place to ask may serve."""
+    row = diagnose(output)
+    return row is None or row.id in DOWNLOADS
 
 
 def last_words(output: str, lines: int = 3) -> str:

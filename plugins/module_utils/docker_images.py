@@ -16,9 +16,16 @@ import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, docker_cli, session, session_program
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    diagnosis,
+    docker_cli,
+    download,
+    session,
+    session_program,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, text
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import Cache
 
 DIRECTORY = "/var/lib/tensorwright/tensorflow_docker"
 LAUNCHER = "/usr/local/bin/tensorflow-docker"
@@ -105,12 +112,18 @@ def kept_as(image: str) -> str:
 def program(requirements: Sequence[str], index: Mapping[str, Any], has_ca: bool) -> str:
     """The shell program that makes an image of another one. It is fed to the container, so that no login stays in the image."""
     lines = ["set -eu"]
+    cache = Cache(index.get("package_cache"))
+    own = index.get("url") or (download.DEFAULT_INDEX if cache else "")
     variables = {
-        "PIP_INDEX_URL": index.get("url") or "",
-        "PIP_EXTRA_INDEX_URL": " ".join(index.get("extra") or []),
+        "PIP_INDEX_URL": cache.of(own),
+        "PIP_EXTRA_INDEX_URL": " ".join(cache.of(url) for url in index.get("extra") or []),
+        "PIP_TRUSTED_HOST": cache.host,
+        "PIP_DEFAULT_TIMEOUT": str(cache.timeout) if cache else "",
         "PIP_CERT": CA_IN_BUILD if has_ca else "",
     }
     variables.update((index.get("proxy") or {}).items())
+    if cache and index.get("proxy"):
+        variables["no_proxy"] = ",".join(filter(None, [variables.get("no_proxy"), cache.host]))
     lines += ["export {0}={1}".format(name, shlex.quote(value)) for name, value in sorted(variables.items()) if value]
     for package in (one.partition("[")[0] for one in requirements if "[and-cuda]" in one):
         # Both builds have the same files: without the CPU build first, its removal would leave holes.

@@ -14,12 +14,15 @@ import http.client
 import json
 import os
 import re
+import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
 DEFAULT_INDEX = "https://pypi.org/simple"
 CHUNK = 1 << 20  # bytes
@@ -99,7 +102,13 @@ def wheel_url(index: str, project: str, filename: str, context: ssl.SSLContext, 
 
 
 def newest_build(
-    project: str, tag: str, indexes: List[str], ca_file: Optional[str], timeout: float, retries: int
+    project: str,
+    tag: str,
+    indexes: List[str],
+    ca_file: Optional[str],
+    timeout: float,
+    retries: int,
+    cache: Cache = NONE,
 ) -> str:
     """Return the newest version that any of the indexes has a wheel of for a Python tag (cp311) and this machine.
 
@@ -113,9 +122,9 @@ def newest_build(
     )
     for index in indexes:
         address = without_login(index)
-        ask = functools.partial(offered, index, project, context, timeout)
+        ask = functools.partial(offered, project=project, context=context, timeout=timeout)
         try:
-            files = _tried(ask, "the list of " + project, address, retries)
+            files = _by_way_of(cache, index, ask, "the list of " + project, retries)
         except DownloadError:
             if len(indexes) == 1:
                 raise
@@ -171,6 +180,7 @@ def fetch_wheel(
     ca_file: Optional[str] = None,
     timeout: float = 60.0,
     retries: int = 3,
+    cache: Cache = NONE,
 ) -> str:
     """Fetch the pinned `wheel` ({file, sha256}) of `project` into `directory` and return its path.
 
@@ -179,13 +189,13 @@ def fetch_wheel(
     """
     index = index or default_index()
     target = os.path.join(directory, wheel["file"])
-    context, place = tls_context(ca_file), index
+    context = tls_context(ca_file)
 
-    def once() -> None:
+    def once(place: str) -> None:
         url = wheel_url(place, project, wheel["file"], context, timeout)
         fetch(url, place, target, wheel["sha256"], context, timeout)
 
-    _tried(once, wheel["file"], without_login(index), retries)
+    _by_way_of(cache, index, once, wheel["file"], retries)
     return target
 
 
@@ -196,24 +206,49 @@ def fetch_url(
     ca_file: Optional[str] = None,
     timeout: float = 60.0,
     retries: int = 3,
+    cache: Cache = NONE,
 ) -> str:
     """Download a URL, which may hold a login, to a file; return the file's SHA-256. Raises DownloadError."""
-    context, address = tls_context(ca_file), without_login(url)
-    return _tried(
-        lambda: fetch(address, url, target, sha256, context, timeout),
-        os.path.basename(target),
-        address.rpartition("/")[0],
-        retries,
-    )
+    context = tls_context(ca_file)
+
+    def once(place: str) -> str:
+        return fetch(without_login(place), place, target, sha256, context, timeout)
+
+    return _by_way_of(cache, url, once, os.path.basename(target), retries)
 
 
-def _tried(once: Callable[[], T], what: str, address: str, retries: int) -> T:
-    """Do something that reaches the network until it works, or is known never to. Raises DownloadError."""
-    for attempt in range(retries + 1):
+def _by_way_of(cache: Cache, url: str, once: Callable[[str], T], what: str, retries: int) -> T:
+    """Do something for a URL at each place where its object may be had, until it works. Raises DownloadError."""
+    places = cache.places(url) if cache.usable() else [url]
+    for number, place in enumerate(places):
+        address = without_login(place)
+        if address.endswith("/" + what):
+            address = address[: -len(what) - 1]
+        patience = cache.timeout if place != url else 0
+        try:
+            return _tried(functools.partial(once, place), what, address, retries, patience)
+        except DownloadError as error:
+            if number + 1 == len(places):
+                refusal = cache.refusal()
+                if refusal:
+                    raise DownloadError("{}: {}".format(what, refusal)) from error
+                raise
+    raise AssertionError("unreachable: the last place returns or raises")
+
+
+def _tried(once: Callable[[], T], what: str, address: str, retries: int, patience: float = 0) -> T:
+    """Do something that reaches the network until it works, or is known never to. Raises DownloadError.
+
+    `patience`: seconds for which silence is no failure, as of a cache that is fetching what was asked for.
+    """
+    attempt, deadline = 0, time.time() + patience
+    while True:
         try:
             return once()
         except (OSError, EOFError, DownloadError, ValueError, http.client.HTTPException) as error:
-            if attempt == retries or _is_hopeless(error):
+            if isinstance(error, socket.timeout) and time.time() < deadline:
+                continue
+            if attempt >= retries or _is_hopeless(error):
                 raise DownloadError("cannot fetch {} from {}: {}".format(what, address, error)) from error
             time.sleep(min(2.0**attempt, 10.0))
-    raise AssertionError("unreachable: the last attempt returns or raises")
+            attempt += 1

@@ -13,6 +13,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     interpreters,
     location,
     nvidia,
+    package_cache,
     pci,
     receipts,
     secure_boot,
@@ -94,6 +95,7 @@ def gather(
     pci_devices: str,
     driver_proc: str = nvidia.PROC,
     docker_data_root: Optional[str] = None,
+    package_cache_url: str = "",
 ) -> Dict[str, Any]:
     """All host facts; those about Docker only where its data root, which may be empty, is given."""
     who = user()
@@ -132,5 +134,6 @@ def gather(
         pythons=search.pythons(),
         source=source_facts.describe(place["absolute"]),
         docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
+        package_cache=package_cache.fact(package_cache_url),
     )
     return facts

@@ -9,16 +9,25 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, download, files, processes, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    diagnosis,
+    download,
+    files,
+    processes,
+    releases,
+)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
 # Its wheel is run as it is too, by the Python that the environment is for.
 VIRTUALENV = "import sys; sys.path.insert(0, sys.argv.pop(1)); import virtualenv; virtualenv.main()"
 TAIL = 65536  # bytes of output that are looked at
+WATCH = 10.0  # seconds between two looks whether the package cache is still there
 # Settings of the calling user's that would lead an installer to another place, or colour what we read.
 UNWANTED = (
     "CLICOLOR_FORCE",
@@ -58,7 +67,7 @@ class Installer(object):
     """What both installers share: the site's addresses, the log, and running a command until it succeeds.
 
     `tool`: {name: uv|pip, version, wheel: {file, sha256}, virtualenv: {file, sha256} for Python 2.7}; `site`: {index_url,
-    extra_index_urls, ca_file, timeout, retries}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
+    extra_index_urls, ca_file, timeout, retries, package_cache}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
     """
 
     retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
@@ -70,6 +79,16 @@ class Installer(object):
         self.tools = tools
         self.cache = cache
         self.log = log
+        asked = Cache(site.get("package_cache"))
+        self.package_cache = asked if asked.usable() else NONE
+        self.package_cache.reach_directly()
+        self.cache_is_lost = False
+        self.left_cache = ""  # why the origin was asked after all
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that the network may stay silent: the package cache gives out what it has the whole of."""
+        return max(self.site["timeout"], self.package_cache.timeout if self.package_cache else 0)
 
     def environment(self) -> Dict[str, str]:
         """Return the variables that tell the installer about the site's CA, time-outs and cache."""
@@ -84,7 +103,8 @@ class Installer(object):
 
     def indexes(self) -> Tuple[str, List[str]]:
         """Return the package index and the further ones. They travel as environment variables: a command line is for all to read."""
-        return self.site.get("index_url") or download.default_index(), list(self.site.get("extra_index_urls") or [])
+        index, extra = self.site.get("index_url") or download.default_index(), self.site.get("extra_index_urls") or []
+        return self.package_cache.of(index), [self.package_cache.of(url) for url in extra]
 
     @contextlib.contextmanager
     def workplace(self) -> Iterator[str]:
@@ -106,28 +126,58 @@ class Installer(object):
                 ca_file=self.site.get("ca_file"),
                 timeout=self.site["timeout"],
                 retries=self.site["retries"],
+                cache=self.package_cache,
             )
         except download.DownloadError as error:
-            raise InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+            raise InstallError(self.refused(str(error)) or diagnosis.explain(str(error)) or str(error), str(error)) from error
 
     def fetch_url(self, url: str, directory: str, sha256: Optional[str]) -> Tuple[str, str]:
         """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError."""
         path = os.path.join(directory, unquote(urlsplit(url).path.rpartition("/")[2]))
         try:
             return path, download.fetch_url(
-                url, path, sha256, self.site.get("ca_file"), self.site["timeout"], self.site["retries"]
+                url,
+                path,
+                sha256,
+                self.site.get("ca_file"),
+                self.site["timeout"],
+                self.site["retries"],
+                self.package_cache,
             )
         except download.DownloadError as error:
             why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
             raise InstallError(why, str(error)) from error
 
+    def refused(self, output: str) -> str:
+        """Return why a failure is the package cache's, where nothing else may be asked."""
+        return self.package_cache.refusal() if self.package_cache and diagnosis.of_the_network(output) else ""
+
     def run(self, command: List[str]) -> str:
+        """Run a command, by way of the package cache and after that fails without it. Raises InstallError."""
+        if not self.package_cache:
+            return self._tried(command)
+        try:
+            return self._tried(command)
+        except InstallError as error:
+            if not (self.cache_is_lost or diagnosis.of_the_network(error.output)):
+                raise
+            if self.package_cache.only:
+                raise InstallError(self.package_cache.refusal() or str(error), error.output) from error
+            self.left_cache = "The package cache {} failed in the middle ({}), so the origin was asked.".format(
+                self.package_cache.url, error
+            )
+        self.package_cache = NONE
+        return self._tried(command)
+
+    def _tried(self, command: List[str]) -> str:
         """Run a command, its output into the log; try again where the network is to blame. Raises InstallError."""
         attempts = 1 if self.retries_downloads else self.site["retries"] + 1
         for attempt in range(attempts):
             status, output = self._call(command)
             if status == 0:
                 return output
+            if self.cache_is_lost:
+                raise InstallError("it does not answer any more", output)
             if status < 0:
                 raise InstallError(
                     "{} was killed by signal {}; if nobody did that by hand, it lacked memory: free some and run again".format(
@@ -158,6 +208,9 @@ class Installer(object):
             why = "{} cannot be executed; perhaps its file system is mounted noexec".format(command[0])
             raise InstallError(diagnosis.explain(why), str(error)) from error
         output = b""
+        over = threading.Event()
+        if self.package_cache:
+            threading.Thread(target=self._watch, args=(process, over), daemon=True).start()
         try:
             # Through a pipe: on a full disk the log stays empty, and the cause would be lost with it.
             for line in iter(process.stdout.readline, b""):  # type: ignore[union-attr]  # it is a pipe
@@ -168,6 +221,17 @@ class Installer(object):
             process.kill()
             process.wait()
             raise
+        finally:
+            over.set()
+
+    def _watch(self, process: "subprocess.Popen[bytes]", over: threading.Event) -> None:
+        """End an installer whose package cache has gone without a word: it would wait for as long as a large file may take."""
+        missed = 0
+        while not over.wait(WATCH):
+            missed = 0 if self.package_cache.answers() else missed + 1
+            if missed == 3:
+                self.cache_is_lost = True
+                process.kill()
 
     def _note(self, text: bytes) -> None:
         with contextlib.suppress(OSError), open(self.log, "ab") as log:
@@ -208,7 +272,7 @@ class Uv(Installer):
             UV_DEFAULT_INDEX=index,
             UV_INDEX=" ".join(extra),
             UV_CACHE_DIR=self.cache,
-            UV_HTTP_TIMEOUT=str(self.site["timeout"]),
+            UV_HTTP_TIMEOUT=str(self.timeout),
             UV_HTTP_RETRIES=str(self.site["retries"]),
             UV_PYTHON_DOWNLOADS="never",
             UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
@@ -241,12 +305,14 @@ class Pip(Installer):
             PIP_INDEX_URL=index,
             PIP_EXTRA_INDEX_URL=" ".join(extra),
             PIP_CACHE_DIR=self.cache,
-            PIP_DEFAULT_TIMEOUT=str(self.site["timeout"]),
+            PIP_DEFAULT_TIMEOUT=str(self.timeout),
             PIP_RETRIES=str(self.site["retries"]),
             PIP_DISABLE_PIP_VERSION_CHECK="1",
             PIP_NO_INPUT="1",
             PIP_LOG=self.details,
         )
+        if self.package_cache:
+            env["PIP_TRUSTED_HOST"] = self.package_cache.host  # whether by TLS or not is what its address says
         return env
 
     @property

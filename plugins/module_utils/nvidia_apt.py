@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """NVIDIA's apt repository on a host: its source with its key, and whatever older guides left in its way."""
 
+import contextlib
 import glob
 import os
 import re
@@ -9,11 +10,13 @@ import urllib.error
 import urllib.request
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_sources, files, openpgp
+from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_sources, files, openpgp, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
 LIST = "sources.list.d/tensorwright-nvidia.list"
 KEYRING = "keyrings/tensorwright-nvidia.gpg"
 PINS = "preferences.d/tensorwright-nvidia"
+MIRRORS = "tensorwright-{0}.mirrors"  # beside sources.list: where apt asks, one after the other
 SECONDS = 60
 MACHINE_LEARNING = "/compute/machine-learning/repos/"
 
@@ -77,13 +80,18 @@ def certificate(data: bytes, wanted: str, origin: str) -> bytes:
     return match.content
 
 
-def download(url: str, variables: str = "nvidia_repo") -> bytes:
-    """What is at an address, which variables of this prefix decide. Raises RepositoryError."""
+def download(url: str, variables: str = "nvidia_repo", cache: Cache = NONE) -> bytes:
+    """What is at an address, which variables of this prefix decide, by way of the package cache. Raises RepositoryError."""
+    cache.reach_directly()
+    for place in cache.places(url)[:-1] if cache.usable() else ():
+        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(place, timeout=SECONDS) as answer:
+            return bytes(answer.read())
     try:
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
-            content: bytes = answer.read()
-            return content
+        with urllib.request.urlopen(cache.places(url)[-1], timeout=SECONDS) as answer:
+            return bytes(answer.read())
     except (OSError, ValueError, urllib.error.URLError) as error:
+        if cache.refusal():
+            raise RepositoryError(cache.refusal()) from error
         reason = getattr(error, "reason", error)
         raise RepositoryError(
             "the repository's key {0} cannot be fetched: {1}; check network, proxy and {2}_url, or give the key as "
@@ -164,13 +172,27 @@ def present(edit: Edit, asked: Mapping[str, Any], apt: str = "/etc/apt") -> Dict
         raise RepositoryError("; ".join(forbidden))
     keyring = os.path.join(apt, KEYRING)
     key = wanted_key(asked, keyring)
-    line = "deb [arch={0} signed-by={1}] {2} /\n".format(asked["architecture"], keyring, asked["url"])
+    cache = Cache(asked.get("package_cache"))
+    place = mirrored(edit, "nvidia", asked["url"], cache, apt)
+    line = "deb [arch={0} signed-by={1}] {2} /\n".format(asked["architecture"], keyring, place)
     repair_sources(edit, apt, asked["url"], asked["retired_files"])
     repair_keyrings(edit, apt, asked["retired_keys"])
     edit.write(keyring, key)
     edit.write(os.path.join(apt, LIST), line.encode("utf-8"))
     edit.write(os.path.join(apt, PINS), asked["pins"].encode("utf-8"))
-    return {"keyring": keyring, "list": os.path.join(apt, LIST), "pins": os.path.join(apt, PINS)}
+    ours = {"keyring": keyring, "list": os.path.join(apt, LIST), "pins": os.path.join(apt, PINS)}
+    return dict(ours, mirrors=os.path.join(apt, MIRRORS.format("nvidia"))) if place != asked["url"] else ours
+
+
+def mirrored(edit: Edit, name: str, url: str, cache: Cache, apt: str) -> str:
+    """The address by which apt asks the package cache first and then the origin; the repository's own where no cache has it."""
+    path, places = os.path.join(apt, MIRRORS.format(name)), cache.places(url)
+    if places == [url]:
+        edit.remove(path)
+        return url
+    lines = ["{0}\tpriority:{1}\n".format(place, number) for number, place in enumerate(places, 1)]
+    edit.write(path, "".join(lines).encode("utf-8"))
+    return place_of(name, url, cache, apt)
 
 
 def wanted_key(asked: Mapping[str, Any], keyring: str, variables: str = "nvidia_repo") -> bytes:
@@ -180,30 +202,41 @@ def wanted_key(asked: Mapping[str, Any], keyring: str, variables: str = "nvidia_
     except RepositoryError:
         if asked.get("key"):
             return certificate(asked["key"].encode("utf-8"), asked["fingerprint"], "the given key file")
-        return certificate(download(asked["key_url"], variables), asked["fingerprint"], asked["key_url"])
+        content = download(asked["key_url"], variables, Cache(asked.get("package_cache")))
+        return certificate(content, asked["fingerprint"], asked["key_url"])
 
 
 def absent(edit: Edit, apt: str = "/etc/apt") -> None:
     """Remove what is ours."""
-    for name in (LIST, KEYRING, PINS):
+    for name in (LIST, KEYRING, PINS, MIRRORS.format("nvidia")):
         edit.remove(os.path.join(apt, name))
 
 
 def lists_of(url: str, lists: str = "/var/lib/apt/lists") -> Tuple[str, ...]:
-    """The package lists that apt keeps of this repository."""
+    """The package lists that apt keeps of this repository, by the address that its source names."""
     place = re.sub(r"^[a-z+]+:(//)?", "", url).rstrip("/")
     prefix = place.replace("_", "%5f").replace("/", "_")
     return tuple(sorted(glob.glob(os.path.join(lists, glob.escape(prefix) + "_*"))))
 
 
-def update(url: str) -> None:
+def place_of(name: str, url: str, cache: Cache, apt: str = "/etc/apt") -> str:
+    """The address that a repository's source names: its own, or that of the file with all places to ask."""
+    return mirror_file(name, apt) if cache.has(url) else url
+
+
+def mirror_file(name: str, apt: str = "/etc/apt") -> str:
+    """The address that stands for the places in a file."""
+    return "mirror+file:" + os.path.join(apt, MIRRORS.format(name))
+
+
+def update(url: str, place: str = "") -> None:
     """Fetch apt's lists; a fault of this repository is an error, another's is not ours. Raises RepositoryError."""
-    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "update"]
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300"] + package_cache.apt_options() + ["update"]
     environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     lines = done.stdout.decode("utf-8", "replace").splitlines()
     faults = [line for line in lines if line.startswith(("E:", "W:", "Err:"))]
-    ours = [line for line in faults if apt_sources.address(url) in line.lower()]
+    ours = [line for line in faults if apt_sources.address(url) in line.lower() or (place and place in line)]
     if done.returncode != 0 or ours:
         why = (ours or faults or lines or ["no word of why"])[0]
         raise RepositoryError(

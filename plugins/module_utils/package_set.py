@@ -9,7 +9,7 @@ import re
 import subprocess
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, dpkg
+from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, dpkg, package_cache
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 # Packages of NVIDIA's, and those that distributions make of its driver.
@@ -110,6 +110,27 @@ def closure(names: Iterable[str], packages: Mapping[str, Package]) -> Set[str]:
 
 
 # -- apt --------------------------------------------------------------------------------------------------------------
+
+
+def fetching(arguments: List[str]) -> str:
+    """Run apt-get on what it may have to fetch: where the package cache fails, once more without it. Raises PackagesError."""
+    cache = package_cache.of_apt()
+    command = ["apt-get"] + CALM + package_cache.apt_options()
+    try:
+        output = run(command + arguments)
+    except PackagesError as error:
+        if not cache or "fetch" not in error.output.lower():
+            raise
+        if cache.only:
+            raise PackagesError(cache.refusal() or str(error), error.output) from error
+    else:
+        if not cache or not unfetched(output):
+            return output
+        if cache.only and cache.refusal():
+            raise PackagesError(cache.refusal(), output)
+        if cache.only:
+            return output
+    return run(command + ["-o", "Acquire::http::Proxy-Auto-Detect=/bin/true"] + arguments)
 
 
 def run(command: List[str]) -> str:

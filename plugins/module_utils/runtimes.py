@@ -22,6 +22,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     download,
     files,
     installer,
+    package_cache,
     processes,
     releases,
 )
@@ -111,7 +112,9 @@ class Runtimes(object):
     @staticmethod
     def _fetch(url: str, target: str, sha256: str, site: Dict[str, Any]) -> None:
         try:
-            download.fetch_url(url, target, sha256, site.get("ca_file"), site["timeout"], site["retries"])
+            cache = package_cache.Cache(site.get("package_cache"))
+            cache.reach_directly()
+            download.fetch_url(url, target, sha256, site.get("ca_file"), site["timeout"], site["retries"], cache)
         except download.DownloadError as error:
             raise installer.InstallError(
                 "; ".join(filter(None, (str(error), diagnosis.explain(str(error))))), str(error)

@@ -26,6 +26,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     download,
     files,
     installer,
+    package_cache,
     processes,
     receipts,
     releases,
@@ -237,7 +238,8 @@ class Build(object):
             try:
                 site = self.asked
                 download.fetch_url(
-                    asked["url"], program, asked["sha256"], site["ca_file"], site["timeout"], site["retries"]
+                    *(asked["url"], program, asked["sha256"], site["ca_file"], site["timeout"], site["retries"]),
+                    cache=package_cache.Cache(site["package_cache"]),
                 )
             except download.DownloadError as error:
                 why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))

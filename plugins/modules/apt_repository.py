@@ -66,6 +66,10 @@ options:
     type: dict
     default: {}
     no_log: false
+  package_cache:
+    description: The site's package cache, as the filter P(tensorwright.fleet.package_cache#filter) gives it. Nothing means none.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Tells what would be changed and repaired.
@@ -101,7 +105,7 @@ repaired:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_repository, nvidia_apt
+from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_repository, nvidia_apt, package_cache
 
 
 def main() -> None:
@@ -120,6 +124,7 @@ def main() -> None:
             "key_url": {"type": "str", "default": "", "no_log": False},
             "retired": {"type": "dict", "default": {}},
             "retired_keys": {"type": "dict", "default": {}, "no_log": False},
+            "package_cache": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -131,10 +136,11 @@ def main() -> None:
             apt_repository.absent(edit, asked["name"], asked["url"])
         else:
             answer["files"] = apt_repository.present(edit, asked)
-            if not nvidia_apt.lists_of(asked["url"]):
+            place = nvidia_apt.place_of(asked["name"], asked["url"], package_cache.Cache(asked["package_cache"]))
+            if not nvidia_apt.lists_of(place):
                 edit.changed = True
             if edit.changed and not module.check_mode:
-                nvidia_apt.update(asked["url"])
+                nvidia_apt.update(asked["url"], place)
     except apt_repository.RepositoryError as error:
         module.fail_json(msg=str(error), repaired=edit.repaired)
     except OSError as error:

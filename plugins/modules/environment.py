@@ -86,6 +86,10 @@ options:
     description: A bundle of CA certificates to trust instead of the system's.
     type: str
     default: ""
+  package_cache:
+    description: The site's package cache, as the filter P(tensorwright.fleet.package_cache#filter) gives it. Nothing means none.
+    type: dict
+    default: {}
   cache:
     description: Directory of the installers' cache; empty means one beside the releases, so that files can be linked.
     type: str
@@ -156,6 +160,10 @@ added_by_users:
   type: list
   elements: str
   returned: when a release was built
+left_cache:
+  description: Why the origin was asked although there is a package cache; empty if it was not.
+  type: str
+  returned: when a release was built
 wheel:
   description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
   type: dict
@@ -190,6 +198,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     installer,
     native,
+    package_cache,
     receipts,
     release_pin,
     releases,
@@ -215,6 +224,7 @@ class Builder(object):
         self.environment = releases.Environment(self.params["path"])
         self.python = self.params["python"]
         self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
+        self.package_cache = package_cache.Cache(self.params["package_cache"])
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
@@ -271,7 +281,7 @@ class Builder(object):
         indexes = [params["index_url"] or download.default_index()] + params["extra_index_urls"]
         try:
             return download.newest_build(
-                "tf-nightly", tag, indexes, params["ca_file"], params["timeout"], params["retries"]
+                "tf-nightly", tag, indexes, params["ca_file"], params["timeout"], params["retries"], self.package_cache
             )
         except download.DownloadError as error:
             raise installer.InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
@@ -385,6 +395,7 @@ class Builder(object):
             if compiled:
                 meanwhile.enter_context(compiled.ahead(tool.cache))
             self.install(tool, directory, bounds)
+        self.result["left_cache"] = tool.left_cache
         (site_packages,) = releases.site_packages(directory)
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
@@ -445,13 +456,15 @@ class Builder(object):
 
     def pip_configuration(self) -> str:
         """Return the settings that let users' own `pip install` in the environment reach the site's index as the installer did."""
-        lines = []
-        if self.params["index_url"]:
-            lines.append("index-url = " + download.without_login(self.params["index_url"]))
-        if self.params["extra_index_urls"]:
-            lines.append(
-                "extra-index-url = " + "\n  ".join(map(download.without_login, self.params["extra_index_urls"]))
-            )
+        lines, index, extra = [], self.params["index_url"], self.params["extra_index_urls"]
+        if self.package_cache.only:  # pip knows no other place to ask in its stead
+            index = self.package_cache.of(index or download.default_index())
+            extra = [self.package_cache.of(url) for url in extra]
+            lines.append("trusted-host = " + self.package_cache.host)
+        if index:
+            lines.append("index-url = " + download.without_login(index))
+        if extra:
+            lines.append("extra-index-url = " + "\n  ".join(map(download.without_login, extra)))
         if self.params["ca_file"]:
             lines.append("cert = " + self.params["ca_file"])
         return PIP_MARK + "[global]\n" + "\n".join(lines) + "\n" if lines else ""
@@ -679,6 +692,7 @@ def main() -> None:
             "index_url": {"type": "str", "default": "", "no_log": True},  # may carry a login
             "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
             "ca_file": {"type": "str", "default": ""},
+            "package_cache": {"type": "dict", "default": {}},
             "cache": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 60},
             "retries": {"type": "int", "default": 3},

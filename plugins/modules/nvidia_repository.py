@@ -58,6 +58,10 @@ options:
     description: Source files that are disabled, each with the reason.
     type: dict
     default: {}
+  package_cache:
+    description: The site's package cache, as the filter P(tensorwright.fleet.package_cache#filter) gives it. Nothing means none.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Tells what would be changed and repaired.
@@ -89,7 +93,7 @@ repaired:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt
+from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt, package_cache
 
 
 def main() -> None:
@@ -106,6 +110,7 @@ def main() -> None:
             "label": {"type": "str", "default": "NVIDIA CUDA"},
             "retired_keys": {"type": "dict", "default": {}, "no_log": False},
             "retired_files": {"type": "dict", "default": {}},
+            "package_cache": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -115,15 +120,16 @@ def main() -> None:
     try:
         if asked["state"] == "absent":
             nvidia_apt.absent(edit)
-            stale = nvidia_apt.lists_of(asked["url"])
-            for path in stale if edit.changed else ():
-                edit.remove(path)
+            for place in (asked["url"], nvidia_apt.mirror_file("nvidia")):
+                for path in nvidia_apt.lists_of(place) if edit.changed else ():
+                    edit.remove(path)
         else:
             answer["files"] = sorted(nvidia_apt.present(edit, asked).values())
-            if not nvidia_apt.lists_of(asked["url"]):
+            place = nvidia_apt.place_of("nvidia", asked["url"], package_cache.Cache(asked["package_cache"]))
+            if not nvidia_apt.lists_of(place):
                 edit.changed = True
             if edit.changed and not module.check_mode:
-                nvidia_apt.update(asked["url"])
+                nvidia_apt.update(asked["url"], place)
     except nvidia_apt.RepositoryError as error:
         module.fail_json(msg=str(error), repaired=edit.repaired)
     except OSError as error:

@@ -201,7 +201,7 @@ class Work:
             raise PackagesError("apt would remove {0}, which other programs may need".format(", ".join(foreign)))
         self.changes += [_told(one) for one in steps]
         if not self.rehearse:
-            package_set.run(["apt-get"] + package_set.CALM + install + requests + removals)
+            package_set.fetching(install + requests + removals)
             self.packages = package_set.read()
 
     def _may_go(self, name: str) -> bool:
@@ -222,7 +222,7 @@ class Work:
         fresh = max([os.stat(path).st_mtime for path in (LISTS, LISTS + "/partial") if os.path.isdir(path)] or [0])
         if self.rehearse or (time.time() - fresh < self.asked["cache_valid_time"] and self._known(lacking)):
             return
-        self.unfetched = package_set.unfetched(package_set.run(["apt-get"] + package_set.CALM + ["update"]))
+        self.unfetched = package_set.unfetched(package_set.fetching(["update"]))
 
     def _known(self, lacking: List[str]) -> bool:
         for request in lacking:

@@ -43,6 +43,10 @@ options:
     description: How often a broken download is tried again.
     type: int
     default: 3
+  package_cache:
+    description: The site's package cache, as the filter P(tensorwright.fleet.package_cache#filter) gives it. Nothing means none.
+    type: dict
+    default: {}
   lock_timeout:
     description: Seconds to wait for another run that works on the same environment.
     type: int
@@ -139,6 +143,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 60},
             "retries": {"type": "int", "default": 3},
             "lock_timeout": {"type": "int", "default": 600},
+            "package_cache": {"type": "dict", "default": {}},
             "role": {"type": "str", "required": True},
             "inputs": {"type": "str"},
         },

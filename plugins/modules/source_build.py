@@ -131,6 +131,10 @@ options:
     type: list
     elements: str
     default: []
+  package_cache:
+    description: The site's package cache, as the filter P(tensorwright.fleet.package_cache#filter) gives it. Nothing means none.
+    type: dict
+    default: {}
   ca_file:
     description: A bundle of CA certificates to trust instead of the system's.
     type: str
@@ -287,6 +291,7 @@ def main() -> None:
         "index_url": {"type": "str", "default": "", "no_log": True},  # may carry a login
         "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
         "ca_file": {"type": "str", "default": ""},
+        "package_cache": {"type": "dict", "default": {}},
         "timeout": {"type": "int", "default": 60},
         "retries": {"type": "int", "default": 3},
         "lock_timeout": {"type": "int", "default": 600},

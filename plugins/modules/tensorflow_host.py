@@ -34,6 +34,10 @@ options:
       - The directory that is to hold Docker's data; empty for what its settings say.
       - Without it nothing is gathered about Docker.
     type: str
+  package_cache:
+    description: The address of the package cache, which is asked whether it answers. Empty means none.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Changes nothing in any mode.
@@ -105,6 +109,7 @@ ansible_facts:
           memory_mb: 128000
           programs: [git, unzip, zip]
           builds: []
+        package_cache: {url: "http://cache.example.org:8180", answers: true}
         receipts: []
 """
 
@@ -124,12 +129,18 @@ def main() -> None:
             "pci_devices": {"type": "path", "default": pci.DEVICES},
             "driver_proc": {"type": "path", "default": nvidia.PROC},
             "docker_data_root": {"type": "str"},
+            "package_cache": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     asked = module.params
     facts = host.gather(
-        asked["path"], asked["receipts_dir"], asked["pci_devices"], asked["driver_proc"], asked["docker_data_root"]
+        asked["path"],
+        asked["receipts_dir"],
+        asked["pci_devices"],
+        asked["driver_proc"],
+        asked["docker_data_root"],
+        asked["package_cache"],
     )
     module.exit_json(changed=False, ansible_facts={"tensorflow_host": facts})
 

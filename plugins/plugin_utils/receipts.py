@@ -11,12 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache
+
 COLLECTION = Path(__file__).resolve().parents[2]
 SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 # Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
 # What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
 PLAN_KEYS = {
     "ca_certificates": (),
+    "package_cache": (),
     "python": ("python", "standalone", "deadsnakes", "method"),
     "conda": ("conda",),
     "nvidia_repo": ("repository",),
@@ -37,7 +40,10 @@ NO_INPUTS = frozenset(
     + ["tensorflow_source_offer"]
 )
 # What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
-SHARED_ROLES = ("python", "ca_certificates")
+SHARED_ROLES = ("python", "package_cache", "ca_certificates")
+# Roles whose apt repositories are asked of the package cache first: their files name it.
+CACHED_ROLES = ("python", "nvidia_repo", "docker", "nvidia_docker")
+CACHED_BY = ("package_cache_url", "package_cache_only", "package_cache_origins", "package_cache_registry")
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
 # A role's variables of such names decide nothing of what it does: one asks for one more run of it, one is what a run of it gave.
 AGAIN = "_refresh"
@@ -91,6 +97,15 @@ def _contents(value: Any) -> Any:
     return contents
 
 
+def _of_the_cache(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the package cache a role's files name. Whether it answers is no matter: what it gives is what the origin has."""
+    if role in CACHED_ROLES:
+        return {name: plain(variables[name]) for name in CACHED_BY if variables.get(name)}
+    if role == "tensorflow_pip" and package_cache.only(variables):  # users' pip is told of it as well
+        return {name: plain(variables.get(name)) for name in CACHED_BY[:2]}
+    return {}
+
+
 def _part(plan: Mapping[str, Any], key: str) -> Any:
     """A part of the plan: driver, or driver.packages."""
     outer, _, inner = key.partition(".")
@@ -108,6 +123,7 @@ def inputs(plan: Mapping[str, Any], role: str, variables: Mapping[str, Any], roo
         if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
+    own.update(_of_the_cache(role, variables))
     # Of a build from source, its key says what it is; the rest is who makes it, and how.
     keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
     decided = plain({key: _part(plan, key) for key in keys})
@@ -165,7 +181,7 @@ def unneeded(host: Mapping[str, Any], name: str, gone: Collection[str] = ()) -> 
     ]
     # Engines and drivers have their packages by the site's proxies, and get their updates by them.
     if set(receipts) - set(SHARED_ROLES) or "python" in set(receipts) - set(going):
-        going = [role for role in going if role != "ca_certificates"]
+        going = [role for role in going if role not in ("package_cache", "ca_certificates")]
     return going
 
 

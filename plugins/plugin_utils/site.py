@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
 
 CERTIFICATES = "ca_certificates"
 
 
 def add(plan: Plan, host: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
-    """Let the site's certificates and proxies lead the plan's roles where any of them is set."""
+    """Let the site's certificates and proxies lead the plan's roles where any of them is set, and its package cache follow."""
+    package_cache.add(plan, host, variables)
     wanted = sorted(str(name) for name in variables if str(name).startswith(CERTIFICATES + "_") and variables[name])
     if not wanted:
         return

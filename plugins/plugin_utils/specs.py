@@ -18,7 +18,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 COLLECTION = Path(__file__).resolve().parents[2]
 PLANNED = "tensorflow"  # the plan itself checks the request, and says what this host would accept
 # Other prefixes (python_, validate_) are common words: an inventory may have variables of its own that begin with them.
-OWNED_PREFIXES = ("ca_certificates_",)
+OWNED_PREFIXES = ("ca_certificates_", "package_cache_")
 # Other collections have variables that begin like this, so only a near miss is taken for a misspelt name.
 SHARED_PREFIXES = ("nvidia_repo_", "nvidia_driver_", "cuda_", "cudnn_", "nccl_", "tensorrt_")
 NEAR_MISS = 0.92

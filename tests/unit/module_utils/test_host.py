@@ -88,7 +88,7 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
         "driver", "cuda", "secure_boot", "secure_boot_key", "free_mb", "become", "user", "path", "environment",
-        "receipts", "docker", "source",
+        "receipts", "docker", "source", "package_cache",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
     assert set(facts["driver"]) == {"installed", "loaded", "fabric_manager"}
