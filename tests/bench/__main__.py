@@ -22,6 +22,7 @@ from tests.hosts.images import site_certificates
 from tests.hosts.keys import KEY
 from tests.runs import ROOT, SESSION, command
 
+
 def remove(*paths: Path) -> None:
     """Remove files and trees, where they are there."""
     for path in paths:

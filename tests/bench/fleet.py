@@ -19,16 +19,14 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from script import controller
 from tests.bench.race import quietly
-from tests.doubles import tensorflow_wheel
+from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import PackageIndex
 from tests.doubles.wheels import RealWheel
 from tests.hosts import Host, down, up
@@ -119,20 +117,19 @@ def fleet(work: Path) -> None:
 
 def seeds() -> tuple[list[Host], PackageIndex]:
     """Start a host of each distribution, and make an index of stand-ins that they reach."""
-    hosts = up(GROUP, [{"name": name, "distribution": name, "network": "own", "site_ca": True} for name in DISTRIBUTIONS])
+    hosts = up(
+        GROUP, [{"name": name, "distribution": name, "network": "own", "site_ca": True} for name in DISTRIBUTIONS]
+    )
     for host in hosts:
         inside(host, "echo LogLevel VERBOSE >/etc/ssh/sshd_config.d/verbose.conf; systemctl reload ssh")
     index = PackageIndex(host=gateway(hosts[0]))
-    index.add(tensorflow_wheel.tensorflow(VERSION), tensorflow_wheel.numpy(), tensorflow_wheel.pip(), installer())
+    index.add(
+        tensorflow_wheel.tensorflow(VERSION),
+        tensorflow_wheel.numpy(),
+        tensorflow_wheel.pip(),
+        RealWheel.of(uv_wheel.real()),
+    )
     return hosts, index
-
-
-def installer() -> RealWheel:
-    """Return the real wheel of uv, which hosts trust by its hash."""
-    wheel = controller.pinned_wheel(controller.PINS.read_text(), os.uname().machine)
-    with tempfile.TemporaryDirectory() as directory:
-        file = controller.downloader().fetch_wheel("uv", wheel._asdict(), directory)
-        return RealWheel(wheel.file, Path(file).read_bytes())
 
 
 def copy(host: Host) -> str:
@@ -169,7 +166,7 @@ def contestants(work: Path, hosts: list[Host], index: PackageIndex) -> list[Peer
         "ca_certificates_files": certificates,
     }
 
-    def ansible(playbook: Path, name: str, variables: dict[str, object], size: int) -> list[str]:
+    def ansible(playbook: Path, name: str, variables: Mapping[str, object], size: int) -> list[str]:
         inventory = work / f"{name}-{size}.yml"
         login = {
             "ansible_user": "root",

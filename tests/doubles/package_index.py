@@ -53,6 +53,7 @@ class PackageIndex:
     """The index; a context manager that serves while it is open."""
 
     host: str = "127.0.0.1"
+    port: int = 0  # any that is free
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
     requests: list[Request] = field(default_factory=list)
@@ -67,7 +68,7 @@ class PackageIndex:
             pass
 
         Handler.index = index
-        self.server = ThreadingHTTPServer((self.host, 0), Handler)
+        self.server = ThreadingHTTPServer((self.host, self.port), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self

@@ -81,7 +81,9 @@ def numbers(messages: bytes) -> Iterator[int]:
     at = 0
     while at < len(messages):
         length, kind = struct.unpack_from("=IH", messages, at)
-        if kind == PACKET:  # its first attribute is the packet's header, behind 16 bytes of netlink's and 4 of netfilter's
+        if (
+            kind == PACKET
+        ):  # its first attribute is the packet's header, behind 16 bytes of netlink's and 4 of netfilter's
             yield struct.unpack_from(">I", messages, at + 24)[0]
         at += (length + 3) & ~3
 

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 EPOCH = (2026, 1, 1, 0, 0, 0)  # equal contents make equal wheels
 
@@ -79,6 +80,11 @@ class RealWheel:
 
     file: str
     content: bytes
+
+    @classmethod
+    def of(cls, path: Path) -> RealWheel:
+        """Return the wheel that a file holds."""
+        return cls(path.name, path.read_bytes())
 
     @property
     def project(self) -> str:

@@ -43,6 +43,7 @@ class Platform(TypedDict, total=False):
     docker_repository: (
         bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
     )
+    package_origin: bool  # knows the group's stand-in package index, which has a network of its own
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
@@ -82,12 +83,15 @@ def up(group: str, platforms: list[Platform]) -> list[Host]:
     networks = {network_name(group, platform.get("network", "")) for platform in platforms}
     for network in networks:
         ensure_network(network, group)
-    wanted = {platform["name"]: platform.get("image") or images.ensure(platform["distribution"]) for platform in platforms}
+    wanted = {
+        platform["name"]: platform.get("image") or images.ensure(platform["distribution"]) for platform in platforms
+    }
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
     served = [name for name in (repository, serve_docker(group, wanted, platforms)) if name]
     # By address: podman's name server is away for moments whenever containers of another group come or go.
     known = [f"{name}:{address_of(name)}" for name in served]
+    known += serve_packages(group, wanted, platforms)
     hosts = [start(group, platform, wanted[platform["name"]], known) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
@@ -115,6 +119,19 @@ def serve_docker(group: str, wanted: dict[str, str], platforms: list[Platform]) 
     from tests.doubles import docker_repository  # as above
 
     return docker_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
+
+
+def serve_packages(group: str, wanted: dict[str, str], platforms: list[Platform]) -> list[str]:
+    """Serve the stand-in package index where a host knows it; return its name and address, as hosts know them."""
+    users = [platform["name"] for platform in platforms if platform.get("package_origin")]
+    if not users:
+        return []
+    from tests.doubles import package_origin, uv_wheel  # as above
+
+    network = network_name(group, "origin")
+    ensure_network(network, group)
+    name = package_origin.serve(group, wanted[users[0]], f"{LABEL}={group}", network, uv_wheel.real().parent)
+    return [f"{package_origin.HOST}:{address_of(name)}"]
 
 
 def archive_key() -> str:
@@ -235,10 +252,11 @@ def inside_program(host: Host, program: str, *arguments: str) -> str:
     return subprocess.run(command, input=program, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def in_network_of(host: Host, *command: str) -> None:
-    """Run a command of this machine in the host's network namespace."""
+def in_network_of(host: Host, *command: str) -> str:
+    """Run a command of this machine in the host's network namespace, and return what it printed."""
     pid = podman("inspect", "--format", "{{.State.Pid}}", host.container)
-    subprocess.run(["nsenter", "--target", pid, "--net", *command], check=True)
+    arguments = ["nsenter", "--target", pid, "--net", *command]
+    return subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def network_name(group: str, own: str) -> str:

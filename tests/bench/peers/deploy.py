@@ -64,6 +64,6 @@ files.link(name="Lead users to the environment", path="/usr/local/bin/activate-g
 
 server.shell(
     name="Run a session",
-    commands=[f"{path}/bin/python -c \"{host.data.guide_session}\""],
+    commands=[f'{path}/bin/python -c "{host.data.guide_session}"'],
     _if=tensorflow.did_change,
 )
