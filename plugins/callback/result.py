@@ -50,7 +50,18 @@ STOPPED = "the run stopped before it was done here, for too many hosts had faile
 # What a host's plan, and what is due by it, are made with in each task of each host.
 FILTERS = tuple(
     f"tensorwright.fleet.{name}"
-    for name in ("requests", "facts_at", "plans", "plan", "builder", "due", "inputs", "refusal")
+    for name in (
+        "requests",
+        "facts_at",
+        "plans",
+        "plan",
+        "builder",
+        "due",
+        "inputs",
+        "refusal",
+        "accounts",
+        "package_cache",
+    )
 )
 CELLS = ("method", "device", "python", "tensorflow")
 
@@ -89,6 +100,8 @@ class CallbackModule(CallbackBase):
             tables.load()
             specs.options()
             payload.program()
+            for name in FILTERS:
+                filter_loader.get(name)
             for name in FILTERS:
                 filter_loader.get(name)
         with suppress(OSError):

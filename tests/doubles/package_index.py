@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from tests.doubles.wheels import Wheel
+from tests.doubles.wheels import RealWheel, Wheel
 
 BREAK = "break the download in the middle"
 HANG = "accept the request and say nothing"
@@ -53,11 +53,12 @@ class PackageIndex:
     """The index; a context manager that serves while it is open."""
 
     host: str = "127.0.0.1"
+    port: int = 0  # any that is free
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
     stands_for: str = ""  # it is a package cache that has another host's objects, below /HOST
     requests: list[Request] = field(default_factory=list)
-    wheels: dict[str, Wheel] = field(default_factory=dict)
+    wheels: dict[str, Wheel | RealWheel] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -68,7 +69,7 @@ class PackageIndex:
             pass
 
         Handler.index = index
-        self.server = ThreadingHTTPServer((self.host, 0), Handler)
+        self.server = ThreadingHTTPServer((self.host, self.port), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
@@ -94,7 +95,7 @@ class PackageIndex:
         user, password = self.login or ("", "")
         return f"http://{quote(user, safe='')}:{quote(password, safe='')}@{self.address}/simple"
 
-    def add(self, *wheels: Wheel) -> None:
+    def add(self, *wheels: Wheel | RealWheel) -> None:
         """Offer wheels."""
         self.wheels.update({wheel.file: wheel for wheel in wheels})
 

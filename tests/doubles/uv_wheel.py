@@ -3,13 +3,27 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import uv
 
+from script import controller
 from tests.doubles.wheels import Wheel
+from tests.hosts.keys import HOME
 
 VERSION = "0.0.1"
+
+
+def real() -> Path:
+    """Return the real wheel of uv, which hosts trust by its hash; fetched now if this machine does not have it yet."""
+    wheel = controller.pinned_wheel(controller.PINS.read_text(), os.uname().machine)
+    directory = HOME / "wheels" / wheel.sha256[:12]
+    if not (directory / wheel.file).exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        controller.downloader().fetch_wheel("uv", wheel._asdict(), str(directory))
+    return directory / wheel.file
 
 
 def wheel(program: str | None = None) -> Wheel:

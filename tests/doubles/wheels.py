@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 EPOCH = (2026, 1, 1, 0, 0, 0)  # equal contents make equal wheels
 
@@ -72,6 +73,35 @@ class Wheel:
             for name, content in members.items():
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
         return out.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """The hash that a pin of this wheel holds."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class RealWheel:
+    """A wheel that is no stand-in, for an index to offer beside some."""
+
+    file: str
+    content: bytes
+
+    @classmethod
+    def of(cls, path: Path) -> RealWheel:
+        """Return the wheel that a file holds."""
+        return cls(path.name, path.read_bytes())
+
+    @property
+    def project(self) -> str:
+        """The name as an index spells it."""
+        return re.sub(r"[-_.]+", "-", self.file.partition("-")[0]).lower()
+
+    @cached_property
+    def metadata(self) -> bytes:
+        """The text of METADATA."""
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
 
     @property
     def sha256(self) -> str:

@@ -3,7 +3,7 @@
 `python -m tests.hosts up NAME…` starts some, `down` ends them; molecule's shared create and destroy do the same for a scenario.
 """
 
-from tests.hosts import state
+from tests.hosts import links, state
 from tests.hosts.containers import Host, Platform, cut_off, differences, down, inside, reconnect, up
 from tests.hosts.keys import ssh_arguments
 from tests.hosts.scenario import scenario_hosts
@@ -15,6 +15,7 @@ __all__ = [
     "differences",
     "down",
     "inside",
+    "links",
     "reconnect",
     "scenario_hosts",
     "ssh_arguments",

@@ -8,7 +8,7 @@ from typing import cast
 import yaml
 
 from tests.hosts import images, state
-from tests.hosts.containers import Platform, down, up
+from tests.hosts.containers import Platform, address_of, down, up
 from tests.hosts.scenario import scenario_hosts
 
 
@@ -54,6 +54,10 @@ def molecule_up() -> None:
     for host, platform in zip(hosts, platforms, strict=True):
         if platform.get("recorded"):
             state.record(host)
+    if any(platform.get("package_origin") for platform in platforms):
+        for name in ("package-origin", "cache"):
+            address = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / name
+            address.write_text(address_of(f"{scenario}-{name}"))
     Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).write_text(yaml.safe_dump([host.connection() for host in hosts]))
 
 

@@ -35,6 +35,7 @@ class Platform(TypedDict, total=False):
 
     name: str
     distribution: str  # one of images.CODENAMES
+    image: str  # an image in place of the distribution's
     user: str  # who molecule connects as: root, or admin, who may use sudo
     site_ca: bool  # trusts this machine's extra certificates from the start, as machines of such a site do
     tmpfs: list[str]  # as podman's --tmpfs: /small:size=50m
@@ -42,12 +43,14 @@ class Platform(TypedDict, total=False):
     docker_repository: (
         bool  # reaches the group's stand-in of the repositories of Docker and of NVIDIA's container toolkit
     )
+    package_origin: bool  # knows the group's stand-in package index, which has a network of its own
     nvidia_repository: bool  # uses the group's stand-in of NVIDIA's repositories
     ubuntu: str  # calls itself this release of Ubuntu
     gpus: list[str]  # has stand-ins of these GPUs, and of NVSwitches
     nvswitches: int
     recorded: bool  # its state is kept, for a comparison after an uninstallation
     driver: str  # a stand-in of a driver of this version is installed and loaded
+    network: str  # the name of a network of the group's own, in place of the one that all groups share
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,18 @@ def podman(*arguments: str) -> str:
 
 def up(group: str, platforms: list[Platform]) -> list[Host]:
     """Start the hosts of a group (a scenario), and return once each answers on its SSH port."""
-    ensure_network()
-    wanted = {platform["name"]: images.ensure(platform["distribution"]) for platform in platforms}
+    networks = {network_name(group, platform.get("network", "")) for platform in platforms}
+    for network in networks:
+        ensure_network(network, group)
+    wanted = {
+        platform["name"]: platform.get("image") or images.ensure(platform["distribution"]) for platform in platforms
+    }
     repository = serve_nvidia(group, wanted, platforms)
     keys = archive_key() if repository else ""
     served = [name for name in (repository, serve_docker(group, wanted, platforms)) if name]
     # By address: podman's name server is away for moments whenever containers of another group come or go.
     known = [f"{name}:{address_of(name)}" for name in served]
+    known += serve_packages(group, wanted, platforms)
     hosts = [start(group, platform, wanted[platform["name"]], known) for platform in platforms]
     for host, platform in zip(hosts, platforms, strict=True):
         wait_for_ssh(host)
@@ -111,6 +119,19 @@ def serve_docker(group: str, wanted: dict[str, str], platforms: list[Platform]) 
     from tests.doubles import docker_repository  # as above
 
     return docker_repository.serve(group, wanted[users[0]], f"{LABEL}={group}", NETWORK)
+
+
+def serve_packages(group: str, wanted: dict[str, str], platforms: list[Platform]) -> list[str]:
+    """Serve the stand-in package index where a host knows it; return its name and address, as hosts know them."""
+    users = [platform["name"] for platform in platforms if platform.get("package_origin")]
+    if not users:
+        return []
+    from tests.doubles import package_origin, uv_wheel  # as above
+
+    network = network_name(group, "origin")
+    ensure_network(network, group)
+    name = package_origin.serve(group, wanted[users[0]], f"{LABEL}={group}", network, uv_wheel.real().parent)
+    return [f"{package_origin.HOST}:{address_of(name)}"]
 
 
 def archive_key() -> str:
@@ -141,21 +162,31 @@ def down(group: str) -> None:
     containers = podman("ps", "--all", "--quiet", "--filter", f"label={LABEL}={group}").split()
     if containers:
         podman("rm", "--force", "--volumes", "--time", "0", *containers)
+    networks = podman("network", "ls", "--quiet", "--filter", f"label={LABEL}={group}").split()
+    if networks:
+        podman("network", "rm", *networks)
 
 
 def address_of(container: str) -> str:
-    """Return a container's address in the hosts' network."""
-    found = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"][NETWORK]["IPAddress"]
-    return str(found)
+    """Return a container's address in its network."""
+    return connection_of(container)["IPAddress"]
+
+
+def connection_of(container: str) -> dict[str, str]:
+    """Return how a container is connected to the one network that it is in."""
+    (connection,) = json.loads(podman("inspect", container))[0]["NetworkSettings"]["Networks"].values()
+    found: dict[str, str] = connection
+    return found
 
 
 def start(group: str, platform: Platform, image: str, known: list[str]) -> Host:
     """Start one host, to which the `known` names (name:address) are told."""
     container = f"{group}-{platform['name']}"
+    network = network_name(group, platform.get("network", ""))
     podman(
         *(*START, "--detach"),
         *("--name", container, "--hostname", platform["name"]),
-        *("--label", f"{LABEL}={group}", "--network", NETWORK, "--systemd", "always"),
+        *("--label", f"{LABEL}={group}", "--network", network, "--systemd", "always"),
         *(argument for mount in platform.get("tmpfs", []) for argument in ("--tmpfs", mount)),
         *(argument for name in known for argument in ("--add-host", name)),
         *(DOCKER if platform.get("docker") else []),
@@ -196,8 +227,7 @@ def reconnect(host: Host) -> None:
 
 def gateway(host: Host) -> str:
     """Return the address of this machine in the host's network."""
-    address: str = json.loads(podman("inspect", host.container))[0]["NetworkSettings"]["Networks"][NETWORK]["Gateway"]
-    return address
+    return connection_of(host.container)["Gateway"]
 
 
 def differences(host: Host) -> set[str]:
@@ -222,16 +252,23 @@ def inside_program(host: Host, program: str, *arguments: str) -> str:
     return subprocess.run(command, input=program, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def in_network_of(host: Host, *command: str) -> None:
-    """Run a command of this machine in the host's network namespace."""
+def in_network_of(host: Host, *command: str) -> str:
+    """Run a command of this machine in the host's network namespace, and return what it printed."""
     pid = podman("inspect", "--format", "{{.State.Pid}}", host.container)
-    subprocess.run(["nsenter", "--target", pid, "--net", *command], check=True)
+    arguments = ["nsenter", "--target", pid, "--net", *command]
+    return subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def ensure_network() -> None:
-    """Make the hosts' network, with the largest packets that this machine's own way out takes."""
-    if subprocess.run(["podman", "network", "exists", NETWORK], check=False).returncode != 0:
-        podman("network", "create", "--opt", f"mtu={uplink_mtu()}", NETWORK)
+def network_name(group: str, own: str) -> str:
+    """Return the name of podman's network: the one that all groups share, or one of the group's own."""
+    return f"{NETWORK}-{group}-{own}" if own else NETWORK
+
+
+def ensure_network(network: str = NETWORK, group: str = "") -> None:
+    """Make a network of hosts, with the largest packets that this machine's own way out takes; a group's own goes with the group."""
+    if subprocess.run(["podman", "network", "exists", network], check=False).returncode != 0:
+        label = [] if network == NETWORK else ["--label", f"{LABEL}={group}"]
+        podman("network", "create", "--opt", f"mtu={uplink_mtu()}", *label, network)
 
 
 def uplink_mtu() -> int:
