@@ -102,8 +102,6 @@ class CallbackModule(CallbackBase):
             payload.program()
             for name in FILTERS:
                 filter_loader.get(name)
-            for name in FILTERS:
-                filter_loader.get(name)
         with suppress(OSError):
             for role in receipts.roles():
                 receipts.code(role, receipts.COLLECTION)

@@ -61,7 +61,7 @@ def at(host: Mapping[str, Any], place: object) -> dict[str, Any]:
 def told_apart(plans: Sequence[Plan]) -> list[dict[str, Any]]:
     """The plans of several environments, whose problems say of which one they are; what is true of all is said once."""
     common = [trouble for trouble in plans[0]["problems"] if all(trouble in plan["problems"] for plan in plans)]
-    found = []
+    found: list[dict[str, Any]] = []
     for plan in plans:
         own = [trouble for trouble in plan["problems"] if trouble not in common]
         named = [{**trouble, "message": f"{plan['path']['given']}: {trouble['message']}"} for trouble in own]

@@ -84,13 +84,14 @@ def test_no_sudo_no_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_gather_is_the_contract(tmp_path: Path) -> None:
-    facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
+    facts = host.gather([str(tmp_path / "tensorflow")], str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert set(facts) == {
         "distribution", "release", "codename", "architecture", "kernel", "glibc", "cpu_flags", "pythons", "gpus", "nvswitches",
         "driver", "cuda", "secure_boot", "secure_boot_key", "free_mb", "become", "user", "path", "environment",
-        "receipts", "docker", "source", "accounts", "package_cache",
+        "receipts", "docker", "source", "accounts", "package_cache", "places",
     }  # fmt: skip
     assert facts["gpus"] == facts["receipts"] == []
+    assert (facts["places"], facts["source"]["builds"]) == ({}, [])
     assert set(facts["driver"]) == {"installed", "loaded", "fabric_manager"}
     assert set(facts["cuda"]) == {"directory", "uninstallers"}
     assert set(facts["secure_boot_key"]) == {"file", "enrolled"}
@@ -106,7 +107,7 @@ def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(nvidia, "loaded", lambda _proc: None)
     monkeypatch.setattr(nvidia, "installed", lambda: "550.54.15")
     monkeypatch.setattr(nvidia, "describe", lambda _gpus, _proc: pytest.fail("asked a driver that does not run"))
-    facts = host.gather(str(tmp_path / "tensorflow"), str(tmp_path / "receipts"), str(tmp_path / "bus"))
+    facts = host.gather([str(tmp_path / "tensorflow")], str(tmp_path / "receipts"), str(tmp_path / "bus"))
     assert facts["gpus"] == [{"pci_id": "10de:20b2", "name": None, "compute_capability": None, "memory_mb": None}]
     assert facts["driver"] == {"installed": "550.54.15", "loaded": None, "fabric_manager": None}
 
@@ -118,3 +119,12 @@ def test_it_tells_which_groups_and_users_the_host_knows() -> None:
         "users": {"root": True, "no-such-user": False},
     }
     assert host.accounts({}) == {"groups": {}, "users": {}}
+
+
+def test_of_several_places_each_has_its_facts(tmp_path: Path) -> None:
+    one, other = str(tmp_path / "one"), str(tmp_path / "x" / "other")
+    (tmp_path / "x").write_text("in the way")
+    facts = host.gather([one, other], str(tmp_path / "receipts"), str(tmp_path / "bus"))
+    assert facts["path"] == facts["places"][one]["path"]
+    assert facts["places"][other]["path"]["blocked_by"] == str(tmp_path / "x")
+    assert set(facts["places"][other]) == {"path", "free_mb", "environment", "builds"}

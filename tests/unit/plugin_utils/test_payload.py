@@ -28,7 +28,11 @@ def look(directory: Path, **asked: Any) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_it_finds_what_the_module_finds(tmp_path: Path, monkeypatch: Any) -> None:
-    asked = {"paths": [str(tmp_path / "tf"), "~/other"], "receipts_dir": str(tmp_path), "docker_data_root": ""}
+    asked: dict[str, Any] = {
+        "paths": [str(tmp_path / "tf"), "~/other"],
+        "receipts_dir": str(tmp_path),
+        "docker_data_root": "",
+    }
     done = look(tmp_path, **asked)
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("HOME", str(tmp_path))

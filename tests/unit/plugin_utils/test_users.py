@@ -21,7 +21,11 @@ def planned(host: dict[str, Any] | None = None, path: str = "/opt/tensorflow", *
     """Return the plan of a host with settings, which are named without their prefix."""
     plan = blank()
     plan.update(
-        {"roles": ["python", "tensorflow_pip"], "method": "virtualenv", "path": {"absolute": path, "become": True}}
+        {
+            "roles": ["python", "tensorflow_pip"],
+            "method": "virtualenv",
+            "path": {"given": path, "absolute": path, "become": True},
+        }
     )
     users.add(plan, {**HOST, **(host or {})}, {f"tensorflow_users_{name}": settings[name] for name in settings})
     return plan
