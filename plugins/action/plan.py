@@ -23,7 +23,9 @@ except ImportError:  # before 2.19
 MODULE = "tensorwright.fleet.tensorflow_host"
 # What comes next for a host: nothing, the roles that are due, or these in step with the other hosts.
 NEXT = "tensorwright_next"
-RIGHT, DUE, IN_STEP = "right", "due", "in_step"
+RIGHT = "right"
+DUE = "due"
+IN_STEP = "in_step"
 # What the light look takes, as the module's options; the module has the defaults of the rest.
 LOOKS = ("receipts_dir", "pci_devices", "driver_proc", "docker_data_root")
 
