@@ -52,7 +52,13 @@ def test_an_object_lies_under_its_own_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://other.example.org/x", "https://me:secret@pypi.org/simple", "file:///pypi.org/x", URL + "/pypi.org/simple"]
+    "url",
+    [
+        "https://other.example.org/x",
+        "https://me:secret@pypi.org/simple",
+        "file:///pypi.org/x",
+        URL + "/pypi.org/simple",
+    ],
 )
 def test_what_it_does_not_have_is_asked_of_the_origin(url: str) -> None:
     assert Cache({"url": URL, "hosts": ["pypi.org"]}).places(url) == [url]
@@ -97,7 +103,9 @@ def test_what_the_cache_fails_to_give_comes_from_the_origin(tmp_path: Path, how:
         cache.fail(how, on=".whl")
         cache.stands_for = origin.address
         asked = Cache({"url": f"http://{cache.address}", "hosts": [origin.address]})
-        fetch_url(f"http://{origin.address}/files/{WHEEL.file}", str(tmp_path / "it"), WHEEL.sha256, retries=0, cache=asked)
+        fetch_url(
+            f"http://{origin.address}/files/{WHEEL.file}", str(tmp_path / "it"), WHEEL.sha256, retries=0, cache=asked
+        )
         assert (tmp_path / "it").read_bytes() == WHEEL.content
 
 
@@ -108,7 +116,9 @@ def test_a_wheel_that_was_changed_in_the_cache_is_not_taken(tmp_path: Path) -> N
         cache.stands_for = "a.example.org"
         asked = Cache({"url": f"http://{cache.address}", "only": True})
         with pytest.raises(DownloadError, match="SHA-256"):
-            fetch_url(f"https://a.example.org/files/{WHEEL.file}", str(tmp_path / "it"), WHEEL.sha256, retries=0, cache=asked)
+            fetch_url(
+                f"https://a.example.org/files/{WHEEL.file}", str(tmp_path / "it"), WHEEL.sha256, retries=0, cache=asked
+            )
     assert not (tmp_path / "it").exists()
 
 
@@ -124,7 +134,9 @@ def test_where_the_site_forbids_the_origin_one_sentence_tells(tmp_path: Path) ->
     with PackageIndex() as origin:
         origin.add(WHEEL)
         gone = Cache({"url": closed(), "hosts": [origin.address], "only": True})
-        with pytest.raises(DownloadError, match=f"package_cache_only is true, and the package cache {gone.url} does not answer"):
+        with pytest.raises(
+            DownloadError, match=f"package_cache_only is true, and the package cache {gone.url} does not answer"
+        ):
             fetch_wheel("thing", PIN, str(tmp_path), index=origin.url, cache=gone, retries=0)
         assert origin.requests == []
 
@@ -139,7 +151,12 @@ def test_apt_s_own_settings_tell_of_it(tmp_path: Path) -> None:
     )
     cache = package_cache.of_apt(str(conf))
     assert (cache.url, cache.only, cache.timeout) == (url, True, 70)
-    assert package_cache.apt_options(str(conf)) == ["-o", "Acquire::http::127.0.0.1::Timeout=2", "-o", "Acquire::Retries=0"]
+    assert package_cache.apt_options(str(conf)) == [
+        "-o",
+        "Acquire::http::127.0.0.1::Timeout=2",
+        "-o",
+        "Acquire::Retries=0",
+    ]
     with socket.socket() as there:
         there.bind(("127.0.0.1", 0))
         there.listen()
@@ -151,7 +168,10 @@ def test_apt_asks_the_cache_first_and_then_the_origin(tmp_path: Path) -> None:
     url = "https://download.docker.com/linux/debian"
     cache = Cache({"url": URL, "hosts": ["download.docker.com"]})
     edit = nvidia_apt.Edit(rehearse=False)
-    assert nvidia_apt.mirrored(edit, "docker", url, cache, str(tmp_path)) == f"mirror+file:{tmp_path}/tensorwright-docker.mirrors"
+    assert (
+        nvidia_apt.mirrored(edit, "docker", url, cache, str(tmp_path))
+        == f"mirror+file:{tmp_path}/tensorwright-docker.mirrors"
+    )
     assert (tmp_path / "tensorwright-docker.mirrors").read_text() == (
         f"{URL}/download.docker.com/linux/debian\tpriority:1\n{url}\tpriority:2\n"
     )

@@ -21,7 +21,9 @@ def planned(variables: dict[str, Any], **host: Any) -> Plan:
 
 
 def test_a_site_s_origins_win_over_those_that_every_cache_has() -> None:
-    rows = package_cache.origins({"PyPI.org": "https://pypi.example.org/root/", "github.com": "", "a.example.org:8080": "http://b"})
+    rows = package_cache.origins(
+        {"PyPI.org": "https://pypi.example.org/root/", "github.com": "", "a.example.org:8080": "http://b"}
+    )
     assert rows["pypi.org"] == "https://pypi.example.org/root"
     assert rows["a.example.org:8080"] == "http://b"
     assert "github.com" not in rows
@@ -34,7 +36,9 @@ def test_without_a_cache_nobody_is_told_of_one() -> None:
 
 
 def test_what_modules_are_told() -> None:
-    told = package_cache.settings({"package_cache_url": URL + "/", "package_cache_only": "yes", "package_cache_timeout": 60})
+    told = package_cache.settings(
+        {"package_cache_url": URL + "/", "package_cache_only": "yes", "package_cache_timeout": 60}
+    )
     assert (told["url"], told["only"], told["timeout"]) == (URL, True, 60)
     assert {"pypi.org", "deb.debian.org"} <= set(told["hosts"])
 
@@ -42,7 +46,8 @@ def test_what_modules_are_told() -> None:
 def test_the_role_follows_the_site_s_certificates() -> None:
     plan = planned({"package_cache_url": URL, "ca_certificates_files": ["ca.crt"]})
     assert plan["roles"] == ["ca_certificates", "package_cache", "python", "tensorflow_pip"]
-    assert plan["problems"] == plan["notes"] == []
+    assert not plan["problems"]
+    assert not plan["notes"]
 
 
 def test_without_root_apt_stays_as_it_is() -> None:
@@ -77,9 +82,13 @@ def test_whether_it_answers_is_no_input_of_any_role(role: str) -> None:
 def test_a_cache_is_an_input_where_files_of_the_host_name_it() -> None:
     def differ(role: str, **more: Any) -> bool:
         plan, named = blank(), {"package_cache_url": URL, **more}
-        return receipts.inputs(plan, role, named) != receipts.inputs(plan, role, {**named, "package_cache_url": URL + "1"})
+        return receipts.inputs(plan, role, named) != receipts.inputs(
+            plan, role, {**named, "package_cache_url": URL + "1"}
+        )
 
-    assert [differ(role) for role in ("package_cache", "docker", "nvidia_repo", "nvidia_docker", "python")] == [True] * 5
+    assert [differ(role) for role in ("package_cache", "docker", "nvidia_repo", "nvidia_docker", "python")] == [
+        True
+    ] * 5
     assert not differ("cuda")
     assert not differ("tensorflow_pip")
     assert differ("tensorflow_pip", package_cache_only=True)
@@ -88,7 +97,7 @@ def test_a_cache_is_an_input_where_files_of_the_host_name_it() -> None:
 @pytest.mark.parametrize(
     ("variables", "message", "accepted"),
     [
-        ({"package_cache_url": "cache.example.org"}, "package_cache_url is 'cache.example.org', which is no cache's address", "http://HOST:PORT"),
+        ({"package_cache_url": "cache"}, "package_cache_url is 'cache', which is no cache's address", "http://HOST:PORT"),
         ({"package_cache_url": URL + "/simple"}, f"package_cache_url is '{URL}/simple', which is no cache's address", "http://HOST:PORT"),
         ({"package_cache_url": "http://me:secret@cache"}, "which is no cache's address", "http://HOST:PORT"),
         ({"package_cache_url": "http://cache:99999"}, "which is no cache's address", "http://HOST:PORT"),
