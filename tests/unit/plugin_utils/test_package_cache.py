@@ -102,7 +102,7 @@ def test_a_cache_is_an_input_where_files_of_the_host_name_it() -> None:
         ({"package_cache_url": "http://me:secret@cache"}, "which is no cache's address", "http://HOST:PORT"),
         ({"package_cache_url": "http://cache:99999"}, "which is no cache's address", "http://HOST:PORT"),
         ({"package_cache_only": True}, "package_cache_only is true, and package_cache_url is empty", "package_cache_only: false"),
-        ({"package_cache_origins": {"http://a": "http://b"}}, "package_cache_origins has the key 'http://a', which names no host", "pypi.org"),
+        ({"package_cache_origins": {"a/": "http://b"}}, "package_cache_origins has the key 'a/', which names no host", "pypi.org"),
         ({"package_cache_origins": {"a.org": "b.org"}}, "package_cache_origins.a.org is 'b.org', which is no origin's address", "http://"),
         ({"package_cache_origins": {"a.org": 'http://b"; evil'}}, "which is no origin's address", "http://"),
     ],
