@@ -1,4 +1,4 @@
-"""One download for all: what several hosts fetch at once crosses the uplink once, verified as from the origin, and without the cache too.
+"""One download for all: what several hosts fetch at once crosses the uplink once, verified, and the origin serves without the cache.
 
 The tests follow one another: hosts are set up, then what the cache does is looked at, then it goes, and the hosts are given back.
 """
@@ -34,7 +34,7 @@ def answers(cache: Login) -> list[tuple[str, str, int, str]]:
 def fetched(cache: Login) -> Counter[str]:
     """Return how often the cache has fetched each object from its origin."""
     pages = {what for who, what, _status, _how in answers(cache) if who == "unix:"}
-    found = Counter()
+    found: Counter[str] = Counter()
     for who, what, _status, how in answers(cache):
         name = what.removeprefix("http:/")
         # Of a page, the cache's own second look says whether the origin was asked.
@@ -48,6 +48,32 @@ def sha256_of(login: Login, command: str) -> str:
     return str(login.check_output(f"{command} | sha256sum")).split()[0]
 
 
+# Another time of a file in a wheel: the archive is as whole as before, and not the same.
+TAMPER = """
+import struct, sys
+with open(sys.argv[1], "r+b") as kept:
+    whole = bytearray(kept.read())
+    body = whole.index(b"\\r\\n\\r\\n") + 4
+    entry = whole.index(b"PK\\x01\\x02", body)
+    local = body + struct.unpack_from("<I", whole, entry + 42)[0]
+    whole[entry + 12] ^= 1
+    whole[local + 10] ^= 1
+    kept.seek(0)
+    kept.write(whole)
+"""
+PART = """
+import sys, urllib.request as u
+answer = u.urlopen(u.Request(sys.argv[1], headers={"Range": "bytes=" + sys.argv[2]}))
+print(answer.status, flush=True)
+sys.stdout.buffer.write(answer.read())
+"""
+STATUS = """
+import sys, urllib.error, urllib.request as u
+try:
+    print(u.urlopen(u.Request(sys.argv[1], method=sys.argv[2])).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
 GET = "python3 -c 'import shutil, sys, urllib.request as u; shutil.copyfileobj(u.urlopen(\"{}\"), sys.stdout.buffer)'"
 
 
@@ -98,16 +124,15 @@ def test_what_users_have_names_the_origin(one: Login) -> None:
 
 
 def test_a_package_that_was_tampered_with_in_the_cache_is_refused(cache: Login, one: Login) -> None:
-    install = f"rm -rf /tmp/there; /opt/.tensorwright/tools/uv-* pip install --no-cache --target /tmp/there --index-url {CACHE}/pypi.org/simple iniconfig"
+    index = f"{CACHE}/pypi.org/simple"
+    install = f"/opt/.tensorwright/tools/uv-* pip install --no-cache --target /tmp/there --index-url {index} iniconfig"
     assert one.run(install).rc == 0
-    cache.check_output(
-        f"file=$(grep -rl iniconfig- {OBJECTS} | xargs grep -l '^KEY: .*whl$' -a | head -1); "
-        'python3 -c \'import sys; f = open(sys.argv[1], "r+b"); f.seek(-200, 2); f.write(b"tampered")\' $file'
-    )
-    refused = one.run(install)
+    kept = cache.check_output(f"grep -rlaE '^KEY: .*/iniconfig-[^/]*whl$' {OBJECTS}").split()
+    cache.check_output("python3 -c %s %s", TAMPER, *kept)
+    refused = one.run(f"rm -r /tmp/there; {install}")
     assert refused.rc != 0
     assert "ash mismatch" in refused.stderr
-    cache.check_output(f"rm $(grep -rl iniconfig- {OBJECTS})")
+    cache.check_output("rm %s", *kept)
 
 
 def test_hosts_that_ask_at_once_cause_one_request(origin: SlowOrigin, logins: Logins) -> None:
@@ -125,11 +150,12 @@ def test_hosts_that_ask_at_once_cause_one_request(origin: SlowOrigin, logins: Lo
 
 def test_a_part_of_what_is_not_there_yet_causes_one_whole_download(origin: SlowOrigin, one: Login) -> None:
     name = "/parts-8.whl"
-    ask = "import sys, urllib.request as u; a = u.urlopen(u.Request(sys.argv[1], headers={'Range': sys.argv[2]})); print(a.status); sys.stdout.flush(); sys.stdout.buffer.write(a.read())"
     body = content(name)
+    one.check_output("printf %s >/tmp/part.py", PART)
     for first, last in ((8 * MB - 100, 8 * MB - 1), (5, 1_000_000), (4 * MB, 8 * MB - 1)):
         expected = hashlib.sha256(b"206\n" + body[first : last + 1]).hexdigest()
-        assert sha256_of(one, f'python3 -c "{ask}" {CACHE}/origin.example.org{name} bytes={first}-{last}') == expected
+        ask = f"python3 /tmp/part.py {CACHE}/origin.example.org{name} {first}-{last}"
+        assert sha256_of(one, ask) == expected
     assert origin.asked_for(name) == [None]
 
 
@@ -140,8 +166,7 @@ def test_a_transfer_that_broke_off_is_resumed_and_no_half_is_kept(origin: SlowOr
     assert half.rc == 0  # the program takes the end for the end; it has not all
     got = int(one.check_output("stat -c %s /tmp/half"))
     assert 0 < got < 8 * MB
-    resume = "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(u.Request(sys.argv[1], headers={'Range': 'bytes=' + sys.argv[2] + '-'})).read())"
-    one.check_output(f'python3 -c "{resume}" {CACHE}/origin.example.org{name} {got} >>/tmp/half')
+    one.check_output(f"python3 /tmp/part.py {CACHE}/origin.example.org{name} {got}- | tail -c +5 >>/tmp/half")
     assert sha256_of(one, "cat /tmp/half") == hashlib.sha256(content(name)).hexdigest()
     assert len(origin.asked_for(name)) == 2
 
@@ -155,10 +180,8 @@ def test_the_cache_is_bounded(origin: SlowOrigin, cache: Login, one: Login) -> N
 
 
 def test_it_is_no_proxy_for_everything(origin: SlowOrigin, one: Login) -> None:
-    status = "import sys, urllib.request as u, urllib.error\ntry:\n    print(u.urlopen(u.Request(sys.argv[1], method=sys.argv[2])).status)\nexcept urllib.error.HTTPError as e:\n    print(e.code)"
-
     def asked(address: str, method: str = "GET") -> str:
-        return str(one.check_output("python3 -c %s %s %s", status, address, method))
+        return str(one.check_output("python3 -c %s %s %s", STATUS, address, method))
 
     assert asked(f"{CACHE}/example.com/") == "403"
     assert asked(f"{CACHE}/example.com/x.whl") == "403"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases, troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, package_cache, releases, troubles
 from ansible_collections.tensorwright.fleet.plugins.module_utils.installer import Installer, InstallError
 
 from tests.doubles import tensorflow_wheel, uv_wheel
@@ -372,7 +372,7 @@ def test_a_package_cache_that_goes_without_a_word_is_left(
     cache.fail(HANG, on=DEMO.file)
     tool = make("uv", package_cache=told_of(cache))
     looks = iter([True, True])
-    monkeypatch.setattr(installer.Cache, "answers", lambda _self: next(looks, False))
+    monkeypatch.setattr(package_cache.Cache, "answers", lambda _self: next(looks, False))
     install(tool, store, "demo")
     assert "it does not answer any more" in tool.left_cache
     assert index.asked_for(DEMO.file) == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt, package_cache, package_set
 from ansible_collections.tensorwright.fleet.plugins.module_utils.download import DownloadError, fetch_url, fetch_wheel
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import Cache
 
@@ -177,3 +178,67 @@ def test_apt_asks_the_cache_first_and_then_the_origin(tmp_path: Path) -> None:
     )
     assert nvidia_apt.mirrored(edit, "docker", url, package_cache.NONE, str(tmp_path)) == url
     assert not list(tmp_path.iterdir())
+
+
+# -- apt's calls ------------------------------------------------------------------------------------------------------
+
+UNREACHABLE = package_set.PackagesError("apt says no", "E: Failed to fetch http://deb.debian.org/x  Connection refused")
+WITHOUT = ["-o", "Acquire::http::Proxy-Auto-Detect=/bin/true"]
+
+
+@pytest.fixture
+def apt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
+    """Return a function that lets apt-get give these answers, with a cache or without, and returns what it was called with."""
+
+    def prepare(*answers: str | Exception, **asked: Any) -> list[list[str]]:
+        calls: list[list[str]] = []
+        left = iter(answers)
+
+        def run(command: list[str]) -> str:
+            calls.append(command)
+            answer = next(left)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(package_set, "run", run)
+        monkeypatch.setattr(package_cache, "of_apt", lambda *_: Cache(asked))
+        return calls
+
+    return prepare
+
+
+def test_apt_asks_once_where_there_is_no_cache(apt: Callable[..., list[list[str]]]) -> None:
+    calls = apt(UNREACHABLE)
+    with pytest.raises(package_set.PackagesError, match="apt says no"):
+        package_set.fetching(["install", "hello"])
+    assert len(calls) == 1
+
+
+def test_apt_asks_the_origin_after_a_cache_that_failed(apt: Callable[..., list[list[str]]]) -> None:
+    calls = apt(UNREACHABLE, "done", url=closed())
+    assert package_set.fetching(["install", "hello"]) == "done"
+    assert calls[1][-4:] == [*WITHOUT, "install", "hello"]
+
+
+def test_apt_asks_for_its_lists_again_where_the_cache_did_not_give_them(apt: Callable[..., list[list[str]]]) -> None:
+    calls = apt("W: Failed to fetch http://deb.debian.org/x  Connection refused\n", "done", url=closed())
+    assert package_set.fetching(["update"]) == "done"
+    assert calls[1][-3:] == [*WITHOUT, "update"]
+
+
+def test_what_is_no_matter_of_fetching_is_not_asked_twice(apt: Callable[..., list[list[str]]]) -> None:
+    calls = apt(package_set.PackagesError("dpkg says no", "dpkg: error processing package"), url=closed())
+    with pytest.raises(package_set.PackagesError, match="dpkg says no"):
+        package_set.fetching(["install", "hello"])
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("answer", [UNREACHABLE, "W: Failed to fetch http://deb.debian.org/x  Connection refused\n"])
+def test_apt_s_failure_is_the_cache_s_where_the_site_forbids_the_origin(
+    apt: Callable[..., list[list[str]]], answer: str | Exception
+) -> None:
+    calls = apt(answer, url=closed(), only=True)
+    with pytest.raises(package_set.PackagesError, match="package_cache_only is true, and the package cache"):
+        package_set.fetching(["update"])
+    assert len(calls) == 1
