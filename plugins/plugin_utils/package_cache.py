@@ -15,6 +15,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 
 ROLE: Final = "package_cache"
 MINIMUM_MB: Final = 64
+LEAST_SECONDS: Final = 60  # or hosts that ask at once may ask the origin several times
 # Distributions' archives, whose content is signed; Ubuntu's have no TLS.
 ARCHIVES: Final = (
     "archive.debian.org",
@@ -142,6 +143,9 @@ def _server_problems(variables: Mapping[str, Any]) -> list[Problem]:
     room = variables.get("package_cache_max_mb", MINIMUM_MB)
     if not str(room).isdecimal() or int(room) < MINIMUM_MB:
         wrong("package_cache_max_mb", room, "which is too little", f"a whole number of MB from {MINIMUM_MB} on")
+    fresh = variables.get("package_cache_index_seconds", LEAST_SECONDS)
+    if not str(fresh).isdecimal() or int(fresh) < LEAST_SECONDS:
+        wrong("package_cache_index_seconds", fresh, "which is too little", f"a whole number from {LEAST_SECONDS} on")
     for name in ("package_cache_directory", "package_cache_ca_file"):
         path = variables.get(name, "/etc")
         if not _DIRECTORY.fullmatch(str(path)) or ".." in str(path):

@@ -121,6 +121,7 @@ def test_what_no_host_can_use_is_refused(variables: dict[str, Any], message: str
         ({"package_cache_resolvers": ["dns"]}, "package_cache_resolvers is 'dns', which is no address"),
         ({"package_cache_port": 0}, "package_cache_port is 0, which is no port"),
         ({"package_cache_max_mb": 10}, "package_cache_max_mb is 10, which is too little"),
+        ({"package_cache_index_seconds": 5}, "package_cache_index_seconds is 5, which is too little"),
         ({"package_cache_directory": "cache"}, "package_cache_directory is 'cache', which is no path"),
         ({"package_cache_directory": "/a b;"}, "package_cache_directory is '/a b;', which is no path"),
         ({"ca_certificates_https_proxy": "http://proxy:3128"}, "nginx asks origins without a proxy"),
