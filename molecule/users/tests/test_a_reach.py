@@ -35,7 +35,9 @@ def shell(login: Login, script: str) -> str:
 def written(login: Login, file: str) -> str:
     """Return what a file says, as soon as somebody has written it."""
     return str(
-        login.check_output("for i in $(seq 90); do [ -s %s ] && head -n 1 %s && exit; sleep 1; done; exit 1", file, file)
+        login.check_output(
+            "for i in $(seq 90); do [ -s %s ] && head -n 1 %s && exit; sleep 1; done; exit 1", file, file
+        )
     )
 
 
