@@ -9,6 +9,7 @@ import contextlib
 import grp
 import os
 import stat
+import sys
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 # Paths below the top, each list in no particular order. open: others may write. closed: some who should may not. foreign: of another
@@ -70,8 +71,9 @@ def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
     """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many."""
     inner = []
     group, uid, gid, verdicts = rule
+    place = descriptor if sys.version_info >= (3, 7) else path  # Python 3.6 takes paths only
     try:
-        with os.scandir(descriptor) as entries:
+        with os.scandir(place) as entries:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 mode = status.st_mode

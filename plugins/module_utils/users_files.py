@@ -23,6 +23,13 @@ MODULE_TOOLS = (
 )
 # By it a file is known as ours, also where a run ended before its receipt was written.
 MARK = "Tensorwright writes this file anew; its variables begin with tensorflow_users_."
+SNIPPET = """# {0}
+case "$(id -u):$PATH:" in
+    0:* | *:{1}:*) ;;
+    *) PATH="{1}:$PATH" ;;
+esac
+export PATH
+"""
 # Those with programs of their own to put on a PATH.
 PREFIXES = ("virtualenv", "conda", "source")
 
@@ -81,10 +88,9 @@ def command() -> Files:
 
 
 def profile(environments: Sequence[Environment]) -> Files:
-    """What puts the first environment on the PATH of login shells."""
+    """What puts the first environment on the PATH of login shells, but for root's: what root installs is not to land in a release."""
     directories = [os.path.join(one.path, "bin") for one in environments if one.method in PREFIXES]
-    text = '# {0}\ncase ":$PATH:" in\n    *:{1}:*) ;;\n    *) PATH="{1}:$PATH" ;;\nesac\nexport PATH\n'
-    return {PROFILE: (text.format(MARK, directories[0]), 0o644)} if directories else {}
+    return {PROFILE: (SNIPPET.format(MARK, directories[0]), 0o644)} if directories else {}
 
 
 def module_directories(asked: Any, exists: Any = os.path.exists) -> List[str]:

@@ -80,6 +80,8 @@ def test_sessions_see_their_gpus(alice: Login, bob: Login, carol: Login, dora: L
     assert carol.check_output(SHOW) == f"-1 {ORDER}", "a row of her own stands before her groups'"
     assert root.check_output("su - bob -c %s", SHOW) == f"2,3 {ORDER}"
     assert root.check_output("su alice -c %s", SHOW) == f"0,1 {ORDER}"
+    units = alice.check_output("XDG_RUNTIME_DIR=/run/user/$(id -u) systemctl --user show-environment")
+    assert "CUDA_VISIBLE_DEVICES=0,1\n" in units
     wait = "for i in $(seq 90); do [ -s gpus.out ] && head -n 1 gpus.out && exit; sleep 1; done; exit 1"
     assert alice.check_output(wait) == f"0,1 {ORDER}", "from the job of cron that alice has"
     alice.check_output("crontab -r")

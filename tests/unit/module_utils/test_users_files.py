@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import users_files
@@ -40,7 +41,13 @@ def test_names_are_those_of_paths_and_differ() -> None:
 def test_a_login_shell_finds_the_first_that_has_programs() -> None:
     rows = [("/opt/native", "2.21.0", "native"), ("/opt/tensorflow", "2.21.0", "virtualenv")]
     ((text, mode),) = users_files.profile(environments(*rows)).values()
-    assert 'PATH="/opt/tensorflow/bin:$PATH"' in text
+    for uid, path, expected in (
+        (1000, "/usr/bin", "/opt/tensorflow/bin:/usr/bin"),
+        (1000, "/usr/bin:/opt/tensorflow/bin", "/usr/bin:/opt/tensorflow/bin"),
+        (0, "/usr/bin", "/usr/bin"),
+    ):
+        script = f"id() {{ echo {uid}; }}; PATH={path}; {text}echo $PATH"
+        assert subprocess.check_output(["/bin/sh", "-c", script], text=True).strip() == expected
     assert mode == 0o644
     assert users_files.profile(environments(rows[0])) == {}
 
