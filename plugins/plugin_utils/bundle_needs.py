@@ -9,8 +9,10 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, nvidia_apt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import bundle_apt, bundle_python, tables
@@ -47,6 +49,13 @@ def named(hosts: Sequence[str]) -> str:
     return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "")
 
 
+def with_login_of(page: str, url: str) -> str:
+    """A file's address with the login of the page that names it, where both are of one server."""
+    login, _, server = urlsplit(page).netloc.rpartition("@")
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{login}@{server}").geturl() if login and parts.netloc == server else url
+
+
 # -- installers -----------------------------------------------------------------------------------------------------------
 
 
@@ -78,7 +87,8 @@ class Index:
         """What a project's page offers; nothing where the index does not know the project."""
         if page not in self._pages:
             try:
-                self._pages[page] = bundle_python.offers(*self._fetcher.text(page))
+                offered = bundle_python.offers(*self._fetcher.text(page))
+                self._pages[page] = [replace(file, url=with_login_of(page, file.url)) for file in offered]
             except BundleError as error:
                 if "404" not in str(error):
                     raise
@@ -92,6 +102,7 @@ class Index:
 
     def take(self, page: str, file: File, hosts: Iterable[str]) -> Item:
         """Let the bundle hold a file, and its page name it."""
+        page = without_login(page)
         self.used.setdefault(page, {}).setdefault(file.name, (file, set()))[1].update(hosts)
         return Item(file.url, frozenset(hosts), file.sha256, file.size, None, page, file.requires_python)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -305,11 +308,47 @@ def test_a_page_goes_on_naming_what_other_hosts_need(python: Python, folder: Pat
     assert not list(folder.rglob("tensorflow_cpu-2.21.0*"))
 
 
+def test_a_login_of_the_index_is_used_and_written_nowhere(python: Python, folder: Path, fill: Fill) -> None:
+    python.site.index.login = ("me", "secret")
+    index = python.site.index.url.replace("://", "://me:secret@")
+    hosts = {"web1": python.host(indexes=[index])}
+    assert fill(hosts)["changed"]
+    assert list(folder.rglob("tensorflow_cpu-2.20.0*.whl"))
+    for file in folder.rglob("*"):
+        assert "secret" not in str(file)
+        assert file.is_dir() or b"secret" not in file.read_bytes()
+    assert not fill(hosts, unasked=["web2"])["changed"]
+
+
+class Source(Wheel):
+    """A source distribution, which tells its needs without being built."""
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}-{self.version}.tar.gz"
+
+    @cached_property
+    def content(self) -> bytes:
+        out, stem = io.BytesIO(), f"{self.name}-{self.version}"
+        told = f"Metadata-Version: 2.2\nName: {self.name}\nVersion: {self.version}\n".encode()
+        with tarfile.open(fileobj=out, mode="w:gz") as archive:
+            for name, text in (("PKG-INFO", told), ("pyproject.toml", b'[build-system]\nrequires = ["setuptools"]\n')):
+                member = tarfile.TarInfo(f"{stem}/{name}")
+                member.size = len(text)
+                archive.addfile(member, io.BytesIO(text))
+        return out.getvalue()
+
+
 def test_what_has_no_wheel_is_held_as_source_with_its_tools(python: Python, folder: Path, fill: Fill) -> None:
-    other = Wheel("demo", "1.0", {"demo.py": ""}, tag="cp27-cp27mu-manylinux1_x86_64")
-    python.site.index.add(other)
-    with pytest.raises(BundleError, match=r"^web1: demo==1\.0 for Python 3\.\d+ cannot be resolved: "):
-        fill({"web1": python.host(requirements=["demo==1.0"])})
+    tools = [Wheel(name, "80.0", {f"{name}.py": ""}) for name in ("setuptools", "wheel")]
+    python.site.index.add(Source("demo", "1.0", {}), *tools)
+    answer = fill({"web1": python.host(requirements=["demo==1.0"])})
+    (sentence,) = answer["lacking"]
+    assert sentence.startswith(
+        "web1: what demo 1.0 is built with, other than setuptools and wheel: it has no wheel for"
+    )
+    names = {path.rpartition("/")[2] for path in manifest(folder)}
+    assert {"demo-1.0.tar.gz", "setuptools-80.0-py3-none-any.whl", "wheel-80.0-py3-none-any.whl"} <= names
 
 
 def test_a_release_that_the_index_has_not_is_one_sentence(python: Python, fill: Fill) -> None:
