@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.callback import result as plugin
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts, specs
 
 TOLD: dict[str, Any] = {
     "method": "virtualenv",
@@ -174,17 +174,26 @@ def test_the_last_failure_counts(run: Run) -> None:
     assert lines[3] == "a: Install a thing: final"
 
 
-def test_the_start_reads_ahead_and_survives_what_it_cannot_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    monkeypatch.setattr(receipts, "roles", lambda: ["python", "cuda"])
-    monkeypatch.setattr(receipts, "code", lambda role, root: read.append(role))
-    run.callback.v2_playbook_on_start(None)
-    assert read == ["python", "cuda"]
+PLAN: dict[str, Any] = {"path": {"absolute": "/opt/tensorflow", "become": True}, "python": {"version": "3.12"}}
 
+
+def test_the_start_reads_what_each_worker_would_read_for_itself(run: Run) -> None:
+    receipts.code.cache_clear()
+    specs.options.cache_clear()
+    run.callback.v2_playbook_on_start(None)
+    read, parsed = receipts.code.cache_info().misses, specs.options.cache_info().misses
+    receipts.inputs(PLAN, "tensorflow_pip", {})
+    specs.problems({})
+    assert receipts.code.cache_info().misses == read > 0
+    assert specs.options.cache_info().misses == parsed > 0
+
+
+def test_the_start_survives_what_it_cannot_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable() -> list[str]:
         raise FileNotFoundError("roles")
 
     monkeypatch.setattr(receipts, "roles", unreadable)
+    monkeypatch.setattr(specs, "options", unreadable)
     run.callback.v2_playbook_on_start(None)
 
 
