@@ -27,6 +27,7 @@ def test_home_is_expanded_and_what_was_given_is_kept(tmp_path: Path, monkeypatch
         "blocked_by": None,
         "writable": True,
         "occupied": False,
+        "filesystem": tmp_path.stat().st_dev,
     }
 
 
