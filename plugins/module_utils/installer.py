@@ -67,7 +67,8 @@ class Installer(object):
     """What both installers share: the site's addresses, the log, and running a command until it succeeds.
 
     `tool`: {name: uv|pip, version, wheel: {file, sha256}, virtualenv: {file, sha256} for Python 2.7}; `site`: {index_url,
-    extra_index_urls, ca_file, timeout, retries, package_cache}; `tools`, `cache`: directories of the store; `log`: file that gets all output.
+    extra_index_urls, ca_file, timeout, retries, package_cache}; `tools`, `cache`: directories of the store; `log`: file that gets all
+    output.
     """
 
     retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
@@ -88,7 +89,7 @@ class Installer(object):
     @property
     def timeout(self) -> int:
         """Seconds that the network may stay silent: the package cache gives out what it has the whole of."""
-        return max(self.site["timeout"], self.package_cache.timeout if self.package_cache else 0)
+        return max(int(self.site["timeout"]), self.package_cache.timeout if self.package_cache else 0)
 
     def environment(self) -> Dict[str, str]:
         """Return the variables that tell the installer about the site's CA, time-outs and cache."""
@@ -129,7 +130,9 @@ class Installer(object):
                 cache=self.package_cache,
             )
         except download.DownloadError as error:
-            raise InstallError(self.refused(str(error)) or diagnosis.explain(str(error)) or str(error), str(error)) from error
+            raise InstallError(
+                self.refused(str(error)) or diagnosis.explain(str(error)) or str(error), str(error)
+            ) from error
 
     def fetch_url(self, url: str, directory: str, sha256: Optional[str]) -> Tuple[str, str]:
         """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError."""

@@ -90,9 +90,8 @@ class Cache(object):
         """Return why nothing can be fetched, where that is so because the cache is the only place to ask."""
         if not self.only or answers(self.url):
             return ""
-        return "package_cache_only is true, and the package cache {} does not answer; start it, or set package_cache_only: false".format(
-            self.url
-        )
+        why = "package_cache_only is true, and the package cache {} does not answer; start it, or set package_cache_only: false"
+        return why.format(self.url)
 
     def reach_directly(self) -> None:
         """Let this process and those that it starts reach the cache without the site's proxy."""
@@ -120,7 +119,7 @@ def apt_options(conf: str = APT_CONF) -> List[str]:
         return []
     if cache.answers():
         return ["-o", "Acquire::http::Timeout={0}".format(cache.timeout)]
-    return ["-o", "Acquire::http::{0}::Timeout={1:.0f}".format(cache.host, SECONDS)]
+    return ["-o", "Acquire::http::{0}::Timeout={1:.0f}".format(cache.host, SECONDS), "-o", "Acquire::Retries=0"]
 
 
 def fact(url: str) -> Optional[Dict[str, Any]]:

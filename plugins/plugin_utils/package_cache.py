@@ -14,7 +14,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Pla
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, show
 
 ROLE: Final = "package_cache"
-MINIMUM_MB: Final = 1024
+MINIMUM_MB: Final = 64
+LEAST_SECONDS: Final = 60  # or hosts that ask at once may ask the origin several times
 # Distributions' archives, whose content is signed; Ubuntu's have no TLS.
 ARCHIVES: Final = (
     "archive.debian.org",
@@ -77,8 +78,8 @@ def add(plan: Plan, host: Mapping[str, Any], variables: Mapping[str, Any]) -> No
     told = host.get("package_cache") or {}
     if not url or told.get("answers") is not False:
         return
-    why = f"The package cache {url} does not answer this host, and "
-    plan["notes"].append(why + ("package_cache_only is true." if only(variables) else "so the origins are asked."))
+    then = "and package_cache_only is true" if only(variables) else "so the origins are asked"
+    plan["notes"].append(f"The package cache {url} does not answer this host, {then}.")
 
 
 def only(variables: Mapping[str, Any]) -> bool:
@@ -103,7 +104,9 @@ def _hosts_problems(variables: Mapping[str, Any]) -> list[Problem]:
     found = []
     url = variables.get("package_cache_url") or ""
     if url and package_cache.address(str(url)) is None:
-        found.append(_problem("package_cache_url", url, "which is no cache's address", "http://HOST:PORT or https://HOST:PORT"))
+        found.append(
+            _problem("package_cache_url", url, "which is no cache's address", "http://HOST:PORT or https://HOST:PORT")
+        )
     if only(variables) and not url:
         accepted = "package_cache_only: false, or the cache's address as package_cache_url"
         message = "package_cache_only is true, and package_cache_url is empty"
@@ -127,7 +130,9 @@ def _server_problems(variables: Mapping[str, Any]) -> list[Problem]:
 
     for given in _items(variables, "package_cache_clients"):
         if not _is(ipaddress.ip_network, given):
-            wrong("package_cache_clients", given, "which is no network", "networks such as 10.0.0.0/8 or 192.168.7.5/32")
+            wrong(
+                "package_cache_clients", given, "which is no network", "networks such as 10.0.0.0/8 or 192.168.7.5/32"
+            )
     for name in ("package_cache_listen", "package_cache_resolvers"):
         for given in _items(variables, name):
             if not _is(ipaddress.ip_address, given):
@@ -138,6 +143,9 @@ def _server_problems(variables: Mapping[str, Any]) -> list[Problem]:
     room = variables.get("package_cache_max_mb", MINIMUM_MB)
     if not str(room).isdecimal() or int(room) < MINIMUM_MB:
         wrong("package_cache_max_mb", room, "which is too little", f"a whole number of MB from {MINIMUM_MB} on")
+    fresh = variables.get("package_cache_index_seconds", LEAST_SECONDS)
+    if not str(fresh).isdecimal() or int(fresh) < LEAST_SECONDS:
+        wrong("package_cache_index_seconds", fresh, "which is too little", f"a whole number from {LEAST_SECONDS} on")
     for name in ("package_cache_directory", "package_cache_ca_file"):
         path = variables.get(name, "/etc")
         if not _DIRECTORY.fullmatch(str(path)) or ".." in str(path):
@@ -145,7 +153,9 @@ def _server_problems(variables: Mapping[str, Any]) -> list[Problem]:
     found += _tls_problems(variables)
     proxy = variables.get("ca_certificates_https_proxy") or variables.get("ca_certificates_http_proxy")
     if proxy:
-        message = "package_cache_server is true, and ca_certificates_https_proxy is set: nginx asks origins without a proxy"
+        message = (
+            "package_cache_server is true, and ca_certificates_https_proxy is set: nginx asks origins without a proxy"
+        )
         accepted = "a cache host that reaches the origins, or their mirrors by package_cache_origins, without a proxy"
         found.append({"about": "package_cache_server", "message": message, "accepted": accepted})
     return found

@@ -55,6 +55,7 @@ class PackageIndex:
     host: str = "127.0.0.1"
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
+    stands_for: str = ""  # it is a package cache that has another host's objects, below /HOST
     requests: list[Request] = field(default_factory=list)
     wheels: dict[str, Wheel] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -133,6 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        path = path.removeprefix(f"/{self.index.stands_for}") if self.index.stands_for else path
         authorization = self.headers.get("Authorization")
         self.index.requests.append(Request(self.command, path, authorization))
         failure = self.index.failure_of(path)

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases, troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, package_cache, releases, troubles
 from ansible_collections.tensorwright.fleet.plugins.module_utils.installer import Installer, InstallError
 
 from tests.doubles import tensorflow_wheel, uv_wheel
@@ -318,6 +318,72 @@ def test_an_interrupt_ends_the_installer(runner: Installer) -> None:
 
 
 # -- the tools --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cache(index: PackageIndex) -> Iterator[PackageIndex]:
+    """A stand-in of the package cache, which has what the index has."""
+    with PackageIndex(stands_for=index.address) as cache:
+        cache.wheels = index.wheels
+        yield cache
+
+
+def told_of(cache: PackageIndex, **more: Any) -> dict[str, Any]:
+    """What an installer is told of a cache."""
+    return {"url": f"http://{cache.address}", "hosts": [cache.stands_for], "timeout": 60, **more}
+
+
+@pytest.mark.parametrize("name", ["uv", "pip"])
+def test_all_comes_from_the_package_cache(
+    make: Make, index: PackageIndex, cache: PackageIndex, store: Path, name: str
+) -> None:
+    tool = make(name, package_cache=told_of(cache))
+    install(tool, store, "demo")
+    assert tool.left_cache == ""
+    assert cache.asked_for(".whl") >= 2
+    assert index.requests == []
+
+
+@pytest.mark.parametrize("name", ["uv", "pip"])
+@pytest.mark.parametrize("how", [502, 403, BREAK, WRONG_HASH])
+def test_a_package_cache_that_fails_in_the_middle_leads_to_the_origin(
+    make: Make, index: PackageIndex, cache: PackageIndex, store: Path, name: str, how: Any
+) -> None:
+    cache.fail(how, on="/demo/" if how == WRONG_HASH else DEMO.file)
+    tool = make(name, package_cache=told_of(cache))
+    install(tool, store, "demo")
+    assert tool.left_cache.startswith(f"The package cache http://{cache.address} failed in the middle (")
+    assert index.asked_for(DEMO.file) == 1
+
+
+def test_a_package_cache_that_fails_is_an_error_where_the_site_forbids_the_origin(
+    make: Make, index: PackageIndex, cache: PackageIndex, store: Path
+) -> None:
+    cache.fail(502, on=DEMO.file)
+    with pytest.raises(InstallError):
+        install(make("uv", package_cache=told_of(cache, only=True)), store, "demo")
+    assert index.requests == []
+
+
+def test_a_package_cache_that_goes_without_a_word_is_left(
+    make: Make, index: PackageIndex, cache: PackageIndex, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installer, "WATCH", 0.05)
+    cache.fail(HANG, on=DEMO.file)
+    tool = make("uv", package_cache=told_of(cache))
+    looks = iter([True, True])
+    monkeypatch.setattr(package_cache.Cache, "answers", lambda _self: next(looks, False))
+    install(tool, store, "demo")
+    assert "it does not answer any more" in tool.left_cache
+    assert index.asked_for(DEMO.file) == 1
+
+
+def test_what_has_nothing_to_do_with_the_network_is_not_tried_at_the_origin(
+    make: Make, index: PackageIndex, cache: PackageIndex, store: Path
+) -> None:
+    with pytest.raises(InstallError):
+        install(make("uv", package_cache=told_of(cache)), store, "demo==9")
+    assert index.requests == []
 
 
 def test_uv_is_fetched_once(make: Make, index: PackageIndex, store: Path) -> None:
