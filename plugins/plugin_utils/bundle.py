@@ -155,6 +155,11 @@ def manifest(
     }
 
 
+def of_hosts(names: Iterable[str], hosts: Collection[str]) -> set[str]:
+    """Those of the names that are of these hosts: a host's own, or with a path behind it, of one of its environments."""
+    return {name for name in names if name.partition(" ")[0] in hosts}
+
+
 def kept(
     earlier: Mapping[str, Mapping[str, Any]], wanted: Collection[str], unasked: Collection[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -166,7 +171,7 @@ def kept(
     for path, entry in sorted(earlier.items()):
         if path in wanted:
             continue
-        needing = sorted(set(entry["hosts"]) & set(unasked))
+        needing = sorted(of_hosts(entry["hosts"], unasked))
         if needing:
             still.append({**entry, "hosts": needing})
         else:

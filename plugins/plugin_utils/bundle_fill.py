@@ -30,7 +30,7 @@ LISTED = 5
 class Filling:
     """One run.
 
-    hosts: host → its needs. unasked: hosts of the inventory that this run knows nothing of; what they need stays.
+    hosts: host, or host and path of one of its environments → its needs. unasked: hosts of the inventory that this run knows nothing of; what they need stays.
     """
 
     directory: Path
@@ -175,7 +175,7 @@ class Filling:
         found = []
         for item in items:
             file = self.directory / item.path
-            more = {*self._earlier.get(item.path, {"hosts": ()})["hosts"]} & {*self.unasked}
+            more = bundle.of_hosts(self._earlier.get(item.path, {"hosts": ()})["hosts"], self.unasked)
             if self.rehearse:
                 found.append(bundle.entry(item, item.sha256, item.size or 0, more))
             else:
@@ -254,7 +254,8 @@ class Filling:
     def _conclude(self, entries: Sequence[Mapping[str, Any]], until: str | None) -> None:
         size = bundle.sized(sum(entry["size"] for entry in entries))
         holds = "would hold" if self.rehearse else "holds"
-        hosts = f"{len(self.hosts)} host{'s' * (len(self.hosts) != 1)}"
+        count = len({name.partition(" ")[0] for name in self.hosts})
+        hosts = f"{count} host{'s' * (count != 1)}"
         self.lines.append(f"{self.directory} {holds} {len(entries)} objects, {size}, for {hosts}.")
         self.lines += [f"Not in it: {sentence}." for sentence in self._lacking]
         if self.unasked:

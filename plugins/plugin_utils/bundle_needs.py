@@ -22,6 +22,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import (
     Needs,
     digest,
     made,
+    of_hosts,
     path_of,
     without_login,
 )
@@ -108,7 +109,7 @@ class Index:
 
     def keep(self, entry: Mapping[str, Any], hosts: Collection[str]) -> None:
         """Let a page go on naming what an earlier run fetched for hosts that this one does not ask."""
-        needing = set(entry["hosts"]) & set(hosts)
+        needing = of_hosts(entry["hosts"], hosts)
         if needing and entry.get("page"):
             name = str(entry["path"]).rpartition("/")[2]
             file = File(name, entry["url"], entry["sha256"], entry["size"], entry.get("requires_python"))
