@@ -34,6 +34,7 @@ def test_hosts_cut_off_in_the_middle(inventory: Path, tmp_path: Path) -> None:
         "package_cache_only": True,
     }
     log = tmp_path / "log"
+    links.count_uplink([named("cache")])
     before = links.uplink_bytes([named("cache")])
     with links.narrow(origin(), "4mbit"), log.open("w") as output:  # the wheel takes 16 seconds
         process = subprocess.Popen(
