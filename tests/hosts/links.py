@@ -21,8 +21,10 @@ def network_of(host: Host) -> str:
 
 
 def count_uplink(hosts: Iterable[Host]) -> None:
-    """Count from now on what each host sends out of its network and gets from there."""
+    """Count from now on what each host sends out of its network and gets from there; hosts that are counted already go on."""
     for host in hosts:
+        if "/* uplink */" in in_network_of(host, "iptables", "-L", "-n"):
+            continue
         network = network_of(host)
         for chain, there, device in (("OUTPUT", "-d", "-o"), ("INPUT", "-s", "-i")):
             rule = [device, "eth0", "!", there, network, "-m", "comment", "--comment", "uplink"]

@@ -73,12 +73,12 @@ def test_its_users_run_sessions(alice: Login, machine: Host) -> None:
 
 
 def test_a_second_run_changes_nothing_and_asks_nobody(
-    hosts: list[Host], inventory: Path, record_property: Callable[[str, object], None]
+    hosts: list[Host], inventory: Path, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     forget_requests()
     before, begun = links.uplink_bytes(hosts), time.monotonic()
     run("site.yml", inventory).changed_nothing()
-    record_property("second run, seconds", round(time.monotonic() - begun, 1))
+    record_testsuite_property("second run, seconds", round(time.monotonic() - begun, 1))
     assert requests() == {}
     assert links.uplink_bytes(hosts) == before
 
@@ -87,7 +87,7 @@ def test_bytes_for_twenty_are_those_for_one(
     first_run: tuple[Run, Counter[str], int],
     hosts: list[Host],
     inventory: Path,
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     """With a cache that is empty again, one host of each kind starts from nothing again."""
     some = ",".join(ONE_OF_EACH)
@@ -101,7 +101,7 @@ def test_bytes_for_twenty_are_those_for_one(
     before = links.uplink_bytes(hosts)
     run("site.yml", inventory, "--limit", some).succeeded()
     for_one, for_twenty = links.uplink_bytes(hosts) - before, first_run[2]
-    record_property("uplink, bytes for one host of each kind", for_one)
-    record_property("uplink, bytes for twenty hosts", for_twenty)
+    record_testsuite_property("uplink, bytes for one host of each kind", for_one)
+    record_testsuite_property("uplink, bytes for twenty hosts", for_twenty)
     print(f"uplink: {for_twenty} bytes for twenty hosts, {for_one} for one of each kind: {for_twenty / for_one:.4f}")
     assert for_twenty / for_one <= 1.02
