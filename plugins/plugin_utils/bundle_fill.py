@@ -30,7 +30,8 @@ LISTED = 5
 class Filling:
     """One run.
 
-    hosts: host, or host and path of one of its environments → its needs. unasked: hosts of the inventory that this run knows nothing of; what they need stays.
+    hosts: host, or host and path of one of its environments → its needs.
+    unasked: hosts of the inventory that this run knows nothing of; what they need stays.
     """
 
     directory: Path
