@@ -34,7 +34,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(
-    place: Path, hosts: str, status: int, *arguments: str, pipelining: bool = True, **variables: Any
+    place: Path,
+    hosts: str,
+    status: int,
+    *arguments: str,
+    playbook: str = "site.yml",
+    pipelining: bool = True,
+    **variables: Any,
 ) -> dict[str, str]:
     """Run the playbook on some of the hosts; return how each ended, by the report."""
     asked = {
@@ -44,7 +50,7 @@ def run(
     }
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / "site.yml"), "--check"),
+            *(str(Path(sys.executable).with_name("ansible-playbook")), str(ROOT / playbook), "--check"),
             *("-i", str(place / "hosts"), "--limit", hosts, "--extra-vars", json.dumps(asked)),
             *arguments,
         ],
@@ -127,3 +133,17 @@ def test_an_interpreter_that_is_none_is_told_and_no_trace(place: Path) -> None:
     output = (place / "output").read_text()
     assert "cause: the host has no Python at the place where Ansible looks for it" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("playbook", ["playbooks/nvidia.yml", "playbooks/docker.yml"])
+def test_one_refused_host_does_not_stop_the_others(place: Path, playbook: str) -> None:
+    run(place, "b_right:d_refused", 2, playbook=playbook)
+    output = (place / "output").read_text()
+    assert "refused: [d_refused]: tensorflow_version is 9.9" in output
+    assert "1 plan for 1 host\n\n        b_right:" in output
+
+
+def test_all_or_nothing_stops_all(place: Path) -> None:
+    ended = run(place, "b_right:d_refused", 2, tensorflow_all_or_nothing=True)
+    assert ended == {"b_right": "refused", "d_refused": "refused"}
+    assert "b_right: tensorflow_all_or_nothing is true, and d_refused cannot go on" in (place / "output").read_text()
