@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -282,8 +283,10 @@ def test_a_damaged_wheel_is_refused_and_yesterday_s_environment_stays(
     python.site.present("2.20.0", **offline(python, server))
     before = python.site.current
     (wheel,) = folder.rglob("tensorflow_cpu-2.21.0*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.compress_size)
     content = bytearray(wheel.read_bytes())
-    content[len(content) // 2] ^= 1
+    content[largest.header_offset + 30 + len(largest.filename) + largest.compress_size // 2] ^= 1
     wheel.write_bytes(content)
     answer = python.site.try_present("2.21.0", **offline(python, server))
     assert answer["failed"]
