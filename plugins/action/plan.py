@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.tensorwright.fleet.plugins.module_utils import location
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import environments, payload, right
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
 
 try:
@@ -75,14 +75,14 @@ class ActionModule(ActionBase):
             return {**answer, "failed": True, "refused": True, "msg": [sentence(name, one) for one in problems]}
         if self._task.check_mode:
             answer["ansible_facts"]["tensorflow_plans"] = plans
+        places = values.keep("tensorflow_places")
         values.keep("tensorflow_due")
         if values.of("__tensorflow_right"):
+            state = "planned" if self._task.check_mode else "installed"
             told = {
-                plan["path"]["given"]: values.of(
-                    "__tensorflow_told", tensorflow_place=plan["path"]["given"], tensorflow_plan=plan
-                )
+                place: right.told(plan, environments.at(host, place), state)
                 for plan in plans
-                if plan["path"]["given"] in values.of("tensorflow_places")
+                if (place := plan["path"]["given"]) in places
             }
             answer["ansible_facts"][NEXT] = RIGHT
             data = {"tensorflow_results": told}
@@ -93,10 +93,15 @@ class ActionModule(ActionBase):
     def _look(self, task_vars: Any) -> Any:
         """The host facts by the light look; where that cannot be had, by the module, which says why."""
         arguments = {key: value for key, value in self._task.args.items() if key != "state"}
-        facts = self._light(arguments, task_vars) if self._is_pipelining_enabled("new") else None
+        facts = self._light(arguments, task_vars) if self._may_pipe() else None
         if facts is not None:
             return {"ansible_facts": {"tensorflow_host": facts}}
         return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+
+    def _may_pipe(self) -> bool:
+        """Whether a command here may have an input: on this machine itself it always may."""
+        here = self._connection.transport == "local" and not self._connection.become
+        return bool(here or self._is_pipelining_enabled("new"))
 
     def _light(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any] | None:
         asked = {
