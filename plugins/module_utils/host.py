@@ -10,7 +10,6 @@ import subprocess
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    docker_facts,
     interpreters,
     location,
     nvidia,
@@ -116,6 +115,13 @@ def accounts(asked: Mapping[str, Iterable[str]]) -> Dict[str, Dict[str, bool]]:
     return found
 
 
+def _docker(data_root: str) -> Dict[str, Any]:
+    # Of the look at a host, this is most of what its Python has to read, and few hosts are asked for it.
+    from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_facts
+
+    return docker_facts.describe(data_root)
+
+
 def gather(
     paths: List[str],
     receipts_dir: str = receipts.DIRECTORY,
@@ -167,7 +173,7 @@ def gather(
         receipts=receipts.survey(receipts_dir, [place["path"]["absolute"] for place in places.values()]),
         pythons=search.pythons(),
         source=dict(source_facts.describe(), builds=first["builds"]),
-        docker=None if docker_data_root is None else docker_facts.describe(docker_data_root),
+        docker=None if docker_data_root is None else _docker(docker_data_root),
         package_cache=package_cache.fact(package_cache_url),
     )
     return facts

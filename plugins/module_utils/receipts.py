@@ -15,7 +15,6 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     daemon_json,
-    docker_images,
     dpkg,
     location,
     permissions,
@@ -210,7 +209,13 @@ def _settings_drift(footprint: Footprint) -> Iterable[str]:
 
 
 def _images_drift(footprint: Footprint) -> Iterable[str]:
-    for name in docker_images.lost(footprint.get("images") or {}):
+    images = footprint.get("images")
+    if not images:
+        return
+    # Of the look at a host, what asks Docker is most of what its Python has to read, and few hosts have images.
+    from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_images
+
+    for name in docker_images.lost(images):
         yield "the image {0} is gone".format(name)
 
 
