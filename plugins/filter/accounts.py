@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import readable, users
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import users
 
 DOCUMENTATION = r"""
 name: accounts
@@ -38,4 +38,4 @@ _value:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"accounts": readable.reading(0, users.accounts)}
+        return {"accounts": users.accounts}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import readable, receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
 
 DOCUMENTATION = r"""
 name: due
@@ -59,4 +59,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"due": readable.reading(2, receipts.due_at)}
+        return {"due": receipts.due_at}

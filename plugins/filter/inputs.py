@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import readable, receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
 
 DOCUMENTATION = r"""
 name: inputs
@@ -57,4 +57,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"inputs": readable.reading(2, receipts.inputs)}
+        return {"inputs": receipts.inputs}

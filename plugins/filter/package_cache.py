@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache, readable
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache
 
 DOCUMENTATION = r"""
 name: package_cache
@@ -39,4 +39,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"package_cache": readable.reading(0, package_cache.settings)}
+        return {"package_cache": package_cache.settings}

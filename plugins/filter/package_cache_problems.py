@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache, readable
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache
 
 DOCUMENTATION = r"""
 name: package_cache_problems
@@ -39,4 +39,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"package_cache_problems": readable.reading(0, package_cache.problems)}
+        return {"package_cache_problems": package_cache.problems}

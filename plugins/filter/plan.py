@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planning, readable
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planning
 
 DOCUMENTATION = r"""
 name: plan
@@ -50,4 +50,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"plan": readable.reading(2, planning.plan)}
+        return {"plan": planning.plan}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planning, readable
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import planning
 
 DOCUMENTATION = r"""
 name: plans
@@ -60,4 +60,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"plans": readable.reading(2, planning.plans)}
+        return {"plans": planning.plans}

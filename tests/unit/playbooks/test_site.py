@@ -147,11 +147,3 @@ def test_all_or_nothing_stops_all(place: Path) -> None:
     ended = run(place, "b_right:d_refused", 2, tensorflow_all_or_nothing=True)
     assert ended == {"b_right": "refused", "d_refused": "refused"}
     assert "b_right: tensorflow_all_or_nothing is true, and d_refused cannot go on" in (place / "output").read_text()
-
-
-def test_a_value_may_ask_for_a_variable_of_another_host(place: Path) -> None:
-    asking = "tensorflow_version=\"{{ hostvars['c_right'].wanted }}\""
-    hosts = INVENTORY.replace("b_right\n", f"b_right {asking}\n").replace("c_right\n", "c_right wanted=2.20.0\n")
-    (place / "hosts").write_text(hosts)
-    assert run(place, "b_right", 0) == {"b_right": "planned"}
-    assert "tensorflow-cpu==2.20.0" in (place / "output").read_text()
