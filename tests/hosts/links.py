@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tests.hosts.containers import Host, connection_of, in_network_of, podman
+from tests.runs import ROOT
 
 DELAY_MS = 50
 LOSS = 0.01
@@ -104,7 +105,7 @@ def _without_netem(hosts: list[Host]) -> Iterator[None]:
         ["-o", "eth0", "-j", "NFQUEUE", "--queue-num", str(slow_link.QUEUE)],
     ]
     command = [sys.executable, "-m", "tests.doubles.slow_link", str(DELAY_MS), *pids]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as line:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as line:
         assert line.stdout
         assert line.stdout.readline() == "ready\n"
         try:
