@@ -7,10 +7,18 @@ import json
 import shlex
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.tensorwright.fleet.plugins.module_utils import location
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import environments, payload, right
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    environments,
+    payload,
+    planning,
+    receipts,
+    right,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import DEFAULTS
 
 try:
     from ansible.template import trust_as_template as _trusted
@@ -31,22 +39,32 @@ LOOKS = ("receipts_dir", "pci_devices", "driver_proc", "docker_data_root")
 
 
 class Values:
-    """Variables as templates see them once the host's facts are known. What was asked for once is not worked out again."""
+    """Variables of the role tensorflow, as its templates would give them.
+
+    What is no template costs next to nothing to read; a template has to be compiled, in each worker anew.
+    """
 
     def __init__(self, templar: Any, variables: Any, host: Any) -> None:
         self._templar = templar
         facts = {**(variables.get("ansible_facts") or {}), "tensorflow_host": host}
         self._known: dict[str, Any] = {**variables, "ansible_facts": facts}
 
-    def of(self, name: str, **known: Any) -> Any:
-        """The value of a variable, where others are as given."""
-        templar = self._templar.copy_with_new_env(available_variables={**self._known, **known})
+    def of(self, name: str) -> Any:
+        """The value of a variable, None where it has none."""
+        value = self._known.get(name)
+        if (
+            value in (None, [], {})
+            or isinstance(value, (bool, int, float))
+            or (isinstance(value, str) and "{" not in value)
+        ):
+            return value
+        templar = self._templar.copy_with_new_env(available_variables=self._known)
         return templar.template(_trusted("{{ " + name + " }}"))
 
-    def keep(self, name: str) -> Any:
-        """The value of a variable, which is that from now on."""
-        self._known[name] = self.of(name)
-        return self._known[name]
+    def given(self, name: str) -> Any:
+        """The value of a variable that the role works out, where a user has given another; else None."""
+        value = self._known.get(name)
+        return None if isinstance(value, str) else value
 
 
 class ActionModule(ActionBase):
@@ -68,26 +86,34 @@ class ActionModule(ActionBase):
             "_ansible_verbose_override": True,  # or -v would print all facts
         }
         values = Values(self._templar, task_vars, host)
-        plans = values.keep("tensorflow_plans")
+        variables = task_vars["hostvars"][task_vars["inventory_hostname"]]
+        only = str(values.of("tensorflow_only") or "")
+        asked = {key: values.of(f"tensorflow_{key}") for key in DEFAULTS}
+        plans = planning.plans(asked, host, variables, values.of("tensorflow_environments"), only)
         problems = [problem for plan in plans for problem in plan["problems"]]
         if problems:
             name = task_vars["inventory_hostname"]
             return {**answer, "failed": True, "refused": True, "msg": [sentence(name, one) for one in problems]}
         if self._task.check_mode:
             answer["ansible_facts"]["tensorflow_plans"] = plans
-        places = values.keep("tensorflow_places")
-        values.keep("tensorflow_due")
-        if values.of("__tensorflow_right"):
+        at = [plan for plan in plans if not only or plan["path"]["given"] == only]
+        due = values.given("tensorflow_due")
+        if due is None:
+            trust = boolean(values.of("tensorwright_trust_receipts"))
+            due = receipts.due_at(plans, host, variables, trust, [plan["path"]["given"] for plan in at])
+        # Which host builds for which is settled once all have been looked at, so those are not right before.
+        source = any(plan["method"] == "source" for plan in at)
+        if not due and values.of("tensorflow_validate") != "always" and not source:
             state = "planned" if self._task.check_mode else "installed"
             told = {
-                place: right.told(plan, environments.at(host, place), state)
-                for plan in plans
-                if (place := plan["path"]["given"]) in places
+                plan["path"]["given"]: right.told(plan, environments.at(host, plan["path"]["given"]), state)
+                for plan in at
             }
             answer["ansible_facts"][NEXT] = RIGHT
             data = {"tensorflow_results": told}
             return {**answer, "ansible_stats": {"data": data, "per_host": True, "aggregate": True}}
-        answer["ansible_facts"][NEXT] = IN_STEP if values.of("__tensorflow_in_step") else DUE
+        waits = source or values.of("tensorflow_docker_builder") or boolean(values.of("tensorflow_all_or_nothing"))
+        answer["ansible_facts"][NEXT] = IN_STEP if waits else DUE
         return answer
 
     def _look(self, task_vars: Any) -> Any:
