@@ -64,9 +64,8 @@ def problems(variables: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]
     known = options() if known is None else known
     found: list[Problem] = []
     for name in sorted(map(str, variables)):
-        value = variables[name]
         if name in known:
-            spec = known[name]
+            value, spec = variables[name], known[name]  # and no other value: each is a template that may fail
             kind, element = spec.get("type", "str"), spec.get("elements", "raw")
             if not fits(value, kind):
                 found.append(_problem(name, f"{name} is {show(value)}, which is not {WORDS[kind]}", WORDS[kind]))
