@@ -79,3 +79,14 @@ def test_a_near_miss_of_an_nvidia_variable_is_told_and_a_stranger_is_not() -> No
     assert problem["accepted"] == "nvidia_driver_reboot"
     strangers = {"nvidia_driver_package_state": "present", "cuda_home": "/opt/cuda", "nccl_debug": "INFO"}
     assert specs.problems(strangers) == []
+
+
+def test_values_of_others_are_not_read() -> None:
+    """A template in a variable that is none of ours may fail, and costs time."""
+
+    class Host(dict[str, object]):
+        def __getitem__(self, name: str) -> object:
+            assert name != "theirs", "read"
+            return super().__getitem__(name)
+
+    assert specs.problems(Host(theirs="{{ lookup('file', '') }}", docker_state="present")) == []
