@@ -118,7 +118,7 @@ class ActionModule(ActionBase):
 
     def _look(self, task_vars: Any) -> Any:
         """The host facts by the light look; where that cannot be had, by the module, which says why."""
-        arguments = {key: value for key, value in self._task.args.items() if key != "state"}
+        arguments = dict(self._task.args)
         facts = self._light(arguments, task_vars) if self._may_pipe() else None
         if facts is not None:
             return {"ansible_facts": {"tensorflow_host": facts}}
