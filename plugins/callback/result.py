@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import time
@@ -105,6 +106,7 @@ class CallbackModule(CallbackBase):
         with suppress(OSError):
             for role in receipts.roles():
                 receipts.code(role, receipts.COLLECTION)
+        gc.freeze()  # a worker that collects garbage would otherwise copy all memory that it shares with this process
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play, or with `serial` the next batch of it."""

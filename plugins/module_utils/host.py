@@ -13,7 +13,6 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     interpreters,
     location,
     nvidia,
-    package_cache,
     pci,
     receipts,
     secure_boot,
@@ -122,6 +121,15 @@ def _docker(data_root: str) -> Dict[str, Any]:
     return docker_facts.describe(data_root)
 
 
+def _package_cache(url: str) -> Optional[Dict[str, Any]]:
+    # Without a cache, what it takes to ask for one is not worth its reading.
+    if not url:
+        return None
+    from ansible_collections.tensorwright.fleet.plugins.module_utils import package_cache
+
+    return package_cache.fact(url)
+
+
 def gather(
     paths: List[str],
     receipts_dir: str = receipts.DIRECTORY,
@@ -174,6 +182,6 @@ def gather(
         pythons=search.pythons(),
         source=dict(source_facts.describe(), builds=first["builds"]),
         docker=None if docker_data_root is None else _docker(docker_data_root),
-        package_cache=package_cache.fact(package_cache_url),
+        package_cache=_package_cache(package_cache_url),
     )
     return facts

@@ -10,13 +10,12 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 NAME = re.compile(r"python\d+\.\d+$")
 SECONDS = 5
-# Wheels for CPython serve neither PyPy, nor free-threaded or debug builds, nor pre-releases.
-PROBE = (
-    "import os, sys; v = sys.version_info; "
-    "right = v[3] == 'final' and sys.maxsize > 2 ** 32 and not hasattr(sys, 'pypy_version_info') "
-    "and getattr(sys, 'abiflags', '') in ('', 'm'); "
-    "sys.stdout.write('%d.%d.%d' % v[:3] if right else '')"
+# The version, or nothing: wheels for CPython serve neither PyPy, nor free-threaded or debug builds, nor pre-releases.
+VERSION = (
+    "'%d.%d.%d' % sys.version_info[:3] if sys.version_info[3] == 'final' and sys.maxsize > 2 ** 32 "
+    "and not hasattr(sys, 'pypy_version_info') and getattr(sys, 'abiflags', '') in ('', 'm') else ''"
 )
+PROBE = "import sys; sys.stdout.write({})".format(VERSION)
 
 
 def directories(home: str, path: str) -> List[str]:
@@ -62,12 +61,20 @@ def _order(version: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-class Search:
-    """Starts every interpreter at once when made, so that their start-up passes beside other work."""
+def _own_version() -> str:
+    """What PROBE would say in this process."""
+    return str(eval(VERSION, {"sys": sys}))
 
-    def __init__(self, places: Iterable[str], seconds: float = SECONDS) -> None:
+
+class Search:
+    """Starts every other interpreter at once when made, so that their start-up passes beside other work."""
+
+    def __init__(self, places: Iterable[str], seconds: float = SECONDS, own: str = sys.executable or "") -> None:
         self.seconds = seconds
-        self.running = {path: self._start(path) for path in candidates(places).values()}
+        found = candidates(places)
+        itself = found.pop(os.path.realpath(own), None)
+        self.known = {} if itself is None else {itself: _own_version()}
+        self.running = {path: self._start(path) for path in found.values()}
 
     @staticmethod
     def _start(path: str) -> "Optional[subprocess.Popen[bytes]]":
@@ -94,6 +101,7 @@ class Search:
 
     def pythons(self) -> List[Dict[str, str]]:
         """The interpreters that answered, by version, then path."""
-        versions = {path: self._answer(process) for path, process in self.running.items()}
+        versions = dict(self.known)
+        versions.update((path, self._answer(process)) for path, process in self.running.items())
         right = ({"path": path, "version": version} for path, version in versions.items() if version)
         return sorted(right, key=lambda python: (_order(python["version"]), python["path"]))

@@ -122,6 +122,6 @@ def apt_options(conf: str = APT_CONF) -> List[str]:
     return ["-o", "Acquire::http::{0}::Timeout={1:.0f}".format(cache.host, SECONDS), "-o", "Acquire::Retries=0"]
 
 
-def fact(url: str) -> Optional[Dict[str, Any]]:
-    """Return what a host says of the site's cache; nothing where there is none."""
-    return {"url": url, "answers": answers(url)} if url else None
+def fact(url: str) -> Dict[str, Any]:
+    """Return what a host says of the site's cache."""
+    return {"url": url, "answers": answers(url)}

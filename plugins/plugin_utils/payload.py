@@ -22,13 +22,15 @@ FIRST = "host"
 # What begins on the host: it reads the program, compressed, from its input.
 BOOT = "import sys, zlib; exec(zlib.decompress(sys.stdin.buffer.read()))"
 
+# importlib.abc, whose classes a finder and a loader may do without, would read a third of the standard library first.
 PROGRAM = """
-import importlib.abc, importlib.util, json, sys
+import json, sys
+from importlib.machinery import ModuleSpec
 SOURCES = {sources}
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Finder:
     def find_spec(self, name, path=None, target=None):
         if name in SOURCES:
-            return importlib.util.spec_from_loader(name, self, is_package=not SOURCES[name])
+            return ModuleSpec(name, self, is_package=not SOURCES[name])
     def create_module(self, spec):
         return None
     def exec_module(self, module):

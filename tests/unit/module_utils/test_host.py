@@ -99,6 +99,13 @@ def test_gather_is_the_contract(tmp_path: Path) -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
+def test_a_package_cache_is_asked_where_there_is_one(tmp_path: Path) -> None:
+    place = ([str(tmp_path / "tensorflow")], str(tmp_path / "receipts"), str(tmp_path / "bus"))
+    nobody = "http://127.0.0.1:1"
+    assert host.gather(*place)["package_cache"] is None
+    assert host.gather(*place, package_cache_url=nobody)["package_cache"] == {"url": nobody, "answers": False}
+
+
 def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = tmp_path / "bus" / "0000:01:00.0"
     device.mkdir(parents=True)

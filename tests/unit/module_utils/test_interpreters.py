@@ -16,8 +16,8 @@ NAME = "python{}.{}".format(*sys.version_info[:2])
 VERSION = "{}.{}.{}".format(*sys.version_info[:3])
 
 
-def pythons(*places: Path, seconds: float = 5) -> list[dict[str, str]]:
-    return interpreters.Search(map(str, places), seconds).pythons()
+def pythons(*places: Path, own: str = "") -> list[dict[str, str]]:
+    return interpreters.Search(map(str, places), own=own).pythons()
 
 
 @pytest.fixture
@@ -32,6 +32,23 @@ def test_a_real_one_answers_with_its_version(bin_directory: Path) -> None:
     (bin_directory / "python3").symlink_to(REAL)
     (bin_directory / f"{NAME}-config").symlink_to(REAL)
     assert pythons(bin_directory) == [{"path": str(bin_directory / NAME), "version": VERSION}]
+
+
+def test_the_one_that_searches_needs_no_start(bin_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bin_directory / NAME).symlink_to(REAL)
+    asked = pythons(bin_directory)
+    monkeypatch.setattr(interpreters.Search, "_start", lambda path: pytest.fail(f"{path} was started"))
+    assert (
+        pythons(bin_directory, own=sys.executable) == asked == [{"path": str(bin_directory / NAME), "version": VERSION}]
+    )
+
+
+def test_the_one_that_searches_is_left_out_too_if_wheels_do_not_serve_it(
+    bin_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bin_directory / NAME).symlink_to(REAL)
+    monkeypatch.setattr(sys, "abiflags", "t")
+    assert pythons(bin_directory, own=sys.executable) == []
 
 
 def test_one_file_is_one_interpreter_named_by_itself(bin_directory: Path) -> None:
@@ -62,7 +79,7 @@ def test_shims_and_what_cannot_run_are_left_out(bin_directory: Path) -> None:
 def test_one_that_hangs_is_left_out_and_ended(bin_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (bin_directory / NAME).symlink_to(REAL)
     monkeypatch.setattr(interpreters, "PROBE", "import time; time.sleep(60)")
-    search = interpreters.Search([str(bin_directory)], 0.2)
+    search = interpreters.Search([str(bin_directory)], 0.2, own="")
     assert search.pythons() == []
     assert [process.poll() for process in search.running.values() if process] == [-9]
 

@@ -74,7 +74,6 @@ def test_without_a_cache_all_is_as_it_was() -> None:
     assert not package_cache.NONE.usable()
     assert package_cache.NONE.places("https://pypi.org/") == ["https://pypi.org/"]
     assert package_cache.NONE.refusal() == ""
-    assert package_cache.fact("") is None
 
 
 def test_the_site_s_proxy_is_not_between(monkeypatch: pytest.MonkeyPatch) -> None:

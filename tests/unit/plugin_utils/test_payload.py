@@ -53,6 +53,17 @@ def test_it_is_all_that_the_look_imports_and_nothing_of_ansible_s() -> None:
                 assert not module.startswith("ansible") or module.startswith(payload.PACKAGE), (name, module)
 
 
+def test_it_reads_little_of_the_standard_library(tmp_path: Path) -> None:
+    boot = payload.BOOT + "; sys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", boot, json.dumps({"paths": [str(tmp_path)]})],
+        input=payload.program(),
+        capture_output=True,
+        check=True,
+    )
+    assert not {"inspect", "importlib.resources", "urllib.parse", "dataclasses"} & set(done.stderr.decode().split())
+
+
 def test_it_is_small_and_the_same_for_all_hosts() -> None:
     assert payload.program() is payload.program()
     assert len(payload.program()) < 80_000
