@@ -140,7 +140,8 @@ def main() -> None:
     unknown = set(parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.platform()}; medians of {ROUNDS}\n")
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.platform()}"
+    print(f"{machine}; medians of {ROUNDS}, in fleet of {fleet.ROUNDS}\n")
     # Below the home directory, as the guide has it: an environment of one's own, for which the run needs no root.
     with tempfile.TemporaryDirectory(prefix="tensorwright-bench-", dir=Path.home()) as work:
         for part in parts:
