@@ -7,17 +7,20 @@ import json
 import shlex
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.tensorwright.fleet.plugins.module_utils import location
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
     environments,
+    host_variables,
     payload,
     planning,
     receipts,
     right,
+    users,
 )
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, sentence
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import DEFAULTS
 
 try:
@@ -34,8 +37,9 @@ NEXT = "tensorwright_next"
 RIGHT = "right"
 DUE = "due"
 IN_STEP = "in_step"
-# What the light look takes, as the module's options; the module has the defaults of the rest.
-LOOKS = ("receipts_dir", "pci_devices", "driver_proc", "docker_data_root")
+# What the light look takes under the names of the module's options.
+LOOKS = ("pci_devices", "driver_proc", "docker_data_root")
+TESTS = ("pci_devices", "driver_proc")  # tensorwright_…; only tests set them
 
 
 class Values:
@@ -44,10 +48,13 @@ class Values:
     What is no template costs next to nothing to read; a template has to be compiled, in each worker anew.
     """
 
-    def __init__(self, templar: Any, variables: Any, host: Any) -> None:
+    def __init__(self, templar: Any, variables: Any) -> None:
         self._templar = templar
-        facts = {**(variables.get("ansible_facts") or {}), "tensorflow_host": host}
-        self._known: dict[str, Any] = {**variables, "ansible_facts": facts}
+        self._known: dict[str, Any] = dict(variables)
+
+    def learn(self, host: Any) -> None:
+        """Take the host facts in, which templates may read."""
+        self._known["ansible_facts"] = {**(self._known.get("ansible_facts") or {}), "tensorflow_host": host}
 
     def of(self, name: str) -> Any:
         """The value of a variable, None where it has none."""
@@ -67,6 +74,26 @@ class Values:
         return None if isinstance(value, str) else value
 
 
+def _arguments(values: Values, variables: host_variables.HostVariables) -> dict[str, Any]:
+    """What the look at the host is asked, as the module's options; it has the defaults of the rest."""
+    listed = values.of(f"tensorflow_{environments.NAME}")
+    asked = {key: value for key in TESTS if (value := values.of(f"tensorwright_{key}"))}
+    requests = environments.requests({key: values.of(f"tensorflow_{key}") for key in ("path", "method")}, listed)
+    if any(request["method"] == "docker" for request in requests):
+        asked["docker_data_root"] = str(values.of("docker_data_root") or "")
+    return {
+        **asked,
+        "path": str(values.of("tensorflow_path") or "~/tensorflow"),
+        "environments": listed,
+        "package_cache": str(values.of("package_cache_url") or ""),
+        "accounts": users.accounts(variables),
+    }
+
+
+def _refused(name: str, problems: list[Problem]) -> dict[str, Any]:
+    return {"failed": True, "refused": True, "msg": [sentence(name, one) for one in problems]}
+
+
 class ActionModule(ActionBase):
     """See the module's documentation."""
 
@@ -76,24 +103,34 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> Any:
         """Look, plan, and say what comes next for the host."""
         super().run(tmp, task_vars)
-        looked = self._look(task_vars)
+        name = task_vars["inventory_hostname"]
+        variables = host_variables.HostVariables(task_vars["hostvars"], name)
+        try:
+            return self._planned(name, variables, task_vars)
+        except AnsibleError:
+            problems = host_variables.unreadable(variables)
+            if not problems:
+                raise
+            return {**_refused(name, problems), "changed": False}
+
+    def _planned(self, name: str, variables: host_variables.HostVariables, task_vars: Any) -> Any:
+        values = Values(self._templar, task_vars)
+        looked = self._look(_arguments(values, variables), task_vars)
         if looked.get("failed"):
             return looked
         host = looked["ansible_facts"]["tensorflow_host"]
+        values.learn(host)
         answer: dict[str, Any] = {
             "changed": False,
             "ansible_facts": {"tensorflow_host": host, "_ansible_facts_gathered": True},
             "_ansible_verbose_override": True,  # or -v would print all facts
         }
-        values = Values(self._templar, task_vars, host)
-        variables = task_vars["hostvars"][task_vars["inventory_hostname"]]
         only = str(values.of("tensorflow_only") or "")
         asked = {key: values.of(f"tensorflow_{key}") for key in DEFAULTS}
         plans = planning.plans(asked, host, variables, values.of("tensorflow_environments"), only)
         problems = [problem for plan in plans for problem in plan["problems"]]
         if problems:
-            name = task_vars["inventory_hostname"]
-            return {**answer, "failed": True, "refused": True, "msg": [sentence(name, one) for one in problems]}
+            return {**answer, **_refused(name, problems)}
         if self._task.check_mode:
             answer["ansible_facts"]["tensorflow_plans"] = plans
         at = [plan for plan in plans if not only or plan["path"]["given"] == only]
@@ -116,9 +153,8 @@ class ActionModule(ActionBase):
         answer["ansible_facts"][NEXT] = IN_STEP if waits else DUE
         return answer
 
-    def _look(self, task_vars: Any) -> Any:
+    def _look(self, arguments: dict[str, Any], task_vars: Any) -> Any:
         """The host facts by the light look; where that cannot be had, by the module, which says why."""
-        arguments = dict(self._task.args)
         facts = self._light(arguments, task_vars) if self._may_pipe() else None
         if facts is not None:
             return {"ansible_facts": {"tensorflow_host": facts}}
@@ -131,10 +167,10 @@ class ActionModule(ActionBase):
 
     def _light(self, arguments: dict[str, Any], task_vars: Any) -> dict[str, Any] | None:
         asked = {
-            **{key: str(arguments[key]) for key in LOOKS if arguments.get(key) is not None},
-            "package_cache_url": str(arguments.get("package_cache") or ""),
-            "asked_accounts": dict(arguments.get("accounts") or {}),
-            "paths": location.paths(str(arguments.get("path") or "~/tensorflow"), arguments.get("environments")),
+            **{key: arguments[key] for key in LOOKS if key in arguments},
+            "package_cache_url": arguments["package_cache"],
+            "asked_accounts": arguments["accounts"],
+            "paths": location.paths(arguments["path"], arguments["environments"]),
         }
         words = [*shlex.split(self._python(task_vars)), "-c", payload.BOOT, json.dumps(asked)]
         command = f"{self._compute_environment_string()} {shlex.join(words)}".strip()

@@ -62,6 +62,7 @@ FILTERS = tuple(
         "refusal",
         "accounts",
         "package_cache",
+        "of",
     )
 )
 CELLS = ("method", "device", "python", "tensorflow")

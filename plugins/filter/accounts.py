@@ -26,7 +26,7 @@ options:
 EXAMPLES = r"""
 - name: Gather the host facts, and whether the named groups and users exist
   tensorwright.fleet.tensorflow_host:
-    accounts: "{{ hostvars[inventory_hostname] | tensorwright.fleet.accounts }}"
+    accounts: "{{ hostvars | tensorwright.fleet.of(inventory_hostname) | tensorwright.fleet.accounts }}"
 """
 
 RETURN = r"""

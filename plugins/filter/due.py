@@ -28,7 +28,7 @@ options:
     type: dict
     required: true
   variables:
-    description: The variables of the host, C(hostvars[inventory_hostname]).
+    description: The variables of the host, C(hostvars | tensorwright.fleet.of(inventory_hostname)).
     type: dict
     required: true
   trust:
@@ -44,7 +44,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is to be done
   ansible.builtin.debug:
-    msg: "{{ tensorflow_plans | tensorwright.fleet.due(tensorflow_host, hostvars[inventory_hostname]) }}"
+    msg: "{{ tensorflow_plans | tensorwright.fleet.due(tensorflow_host, hostvars | tensorwright.fleet.of(inventory_hostname)) }}"
 """
 
 RETURN = r"""

@@ -27,7 +27,7 @@ options:
     type: str
     required: true
   variables:
-    description: The variables of the host, C(hostvars[inventory_hostname]).
+    description: The variables of the host, C(hostvars | tensorwright.fleet.of(inventory_hostname)).
     type: dict
     required: true
   plans:
@@ -41,7 +41,7 @@ EXAMPLES = r"""
 - name: Write the receipt
   tensorwright.fleet.receipt:
     role: cuda
-    inputs: "{{ tensorflow_plan | tensorwright.fleet.inputs('cuda', hostvars[inventory_hostname]) }}"
+    inputs: "{{ tensorflow_plan | tensorwright.fleet.inputs('cuda', hostvars | tensorwright.fleet.of(inventory_hostname)) }}"
   become: true
 """
 

@@ -24,7 +24,7 @@ options:
 EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
-    msg: "{{ hostvars[inventory_hostname] | tensorwright.fleet.package_cache_problems }}"
+    msg: "{{ hostvars | tensorwright.fleet.of(inventory_hostname) | tensorwright.fleet.package_cache_problems }}"
 """
 
 RETURN = r"""

@@ -9,41 +9,10 @@ version_added: 0.2.0
 description:
   - Gathers the host facts, holds the request and the facts against the tables, and fails with one sentence for each problem.
   - For a host on which all is right it leaves the closing table's row.
-  - Needs the variables of the role P(tensorwright.fleet.tensorflow#role), so it is a task of that role.
+  - Reads the variables of the role P(tensorwright.fleet.tensorflow#role), so it is a task of that role.
 author:
   - The Tensorwright developers
-options:
-  path:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: str
-    default: ~/tensorflow
-  environments:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: raw
-    default: []
-  receipts_dir:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: path
-    default: /var/lib/tensorwright/receipts
-  pci_devices:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: path
-    default: /sys/bus/pci/devices
-  driver_proc:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: path
-    default: /proc/driver/nvidia
-  docker_data_root:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: str
-  package_cache:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: str
-    default: ""
-  accounts:
-    description: As of M(tensorwright.fleet.tensorflow_host).
-    type: dict
-    default: {}
+options: {}
 attributes:
   action:
     description: Runs on the controller; on the host it only looks.
@@ -59,7 +28,6 @@ attributes:
 EXAMPLES = r"""
 - name: Look at the host, plan, and refuse what is impossible
   tensorwright.fleet.plan:
-    path: "{{ tensorflow_path }}"
 """
 
 RETURN = r"""

@@ -106,7 +106,7 @@ EXAMPLES = r"""
 - name: Write the receipt
   tensorwright.fleet.receipt:
     role: cuda
-    inputs: "{{ tensorflow_plan | tensorwright.fleet.inputs('cuda', hostvars[inventory_hostname]) }}"
+    inputs: "{{ tensorflow_plan | tensorwright.fleet.inputs('cuda', hostvars | tensorwright.fleet.of(inventory_hostname)) }}"
     footprint:
       packages: {cuda-libraries-12-5: true, pciutils: false}
       held: [cuda-libraries-12-5]

@@ -49,3 +49,18 @@ def test_installation_in_check_mode(share: int) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 host: 1 planned; " in result.stdout
     assert "WARNING" not in result.stderr
+
+
+def test_templates_that_read_other_hosts_and_templates_that_fail(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts"
+    inventory.write_text(
+        "a package_cache_url=\"http://{{ hostvars['b'].cache_address }}:9\"\n"
+        "b cache_address=127.0.0.1\n"
+        "c tensorflow_version='{{ nobody }}'\n"
+        "[all:vars]\nansible_connection=local\n"
+    )
+    result = oldest("site.yml", "--check", "-i", str(inventory), "--limit", "a:b:c")
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Note, a: The package cache http://127.0.0.1:9 does not answer this host" in result.stdout
+    assert "c: tensorflow_version is '{{ nobody }}', a template that fails: 'nobody' is undefined" in result.stdout
+    assert "3 hosts: 2 planned, 1 refused" in result.stdout

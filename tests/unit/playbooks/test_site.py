@@ -91,6 +91,33 @@ def test_one_host_s_trouble_does_not_stop_the_others_and_retry_names_it(place: P
     assert set(run(place, f"@{retry}", 4, tensorflow_due={})) == {"a_broken", "d_refused", "e_gone"}
 
 
+TEMPLATES = """
+a_reads package_cache_url="http://{{ hostvars['b_read'].cache_address }}:9"
+b_read cache_address=127.0.0.1
+c_cannot tensorflow_version="{{ nobody }}"
+d_cannot package_cache_url="http://{{ nobody }}:9" tensorflow_users_groups="{{ 1 + }}"
+[all:vars]
+ansible_connection=local
+ansible_python_interpreter="{{ ansible_playbook_python }}"
+"""
+
+
+def test_a_template_may_read_other_hosts_and_one_that_fails_is_refused_by_its_name(place: Path) -> None:
+    (place / "hosts").write_text(TEMPLATES)
+    ended = run(place, "all", 2)
+    assert ended == {"a_reads": "planned", "b_read": "planned", "c_cannot": "refused", "d_cannot": "refused"}
+    output = (place / "output").read_text()
+    table = output[output.index("\nhost ") :]
+    assert "Note, a_reads: The package cache http://127.0.0.1:9 does not answer this host" in table
+    accepted = "accepted: a template of variables that this host has."
+    for told in (
+        "c_cannot: tensorflow_version is '{{ nobody }}', a template that fails: 'nobody' is undefined",
+        "d_cannot: package_cache_url is 'http://{{ nobody }}:9', a template that fails: 'nobody' is undefined",
+        "d_cannot: tensorflow_users_groups is '{{ 1 + }}', a template that fails: ",
+    ):
+        assert [line for line in table.splitlines() if line.startswith(told) and line.endswith(accepted)], table
+
+
 def test_more_failures_than_may_be_stop_the_run(place: Path) -> None:
     ended = run(place, "a_broken:b_right:c_right", 2, tensorwright_max_fail_percentage=20)
     assert ended == {"a_broken": "failed", "b_right": "stopped", "c_right": "stopped"}
