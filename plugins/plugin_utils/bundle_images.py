@@ -52,10 +52,18 @@ def commands(name: str, reference: str, platform: str, archive: Path) -> list[li
         tag = "" if "@" in reference else f":{reference}"
         return [[name, "--override-arch", platform, "copy", source, f"docker-archive:{archive}{tag}"]]
     form = ["--format", "docker-archive"] if name == "podman" else []
+    asked = _in_full(reference) if name == "podman" else reference
     return [
-        [name, "pull", "--platform", f"linux/{platform}", reference],
-        [name, "save", *form, "--output", str(archive), reference],
+        [name, "pull", "--platform", f"linux/{platform}", asked],
+        [name, "save", *form, "--output", str(archive), asked],
     ]
+
+
+def _in_full(reference: str) -> str:
+    """The reference with the registry that Docker means where none is named; a podman may know of none, or of others."""
+    first, slash, _rest = reference.partition("/")
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return reference if named else f"docker.io/{reference}"
 
 
 def missing_tool(references: Iterable[str]) -> str:

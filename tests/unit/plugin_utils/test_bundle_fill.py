@@ -415,7 +415,7 @@ def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fill: Fill) -> Path:
 def test_an_image_is_pulled_once_for_the_hosts_platform(podman: Path, folder: Path, fill: Fill) -> None:
     assert fill({"web1": IMAGE, "web2": IMAGE})["changed"]
     pull, save = podman.read_text().splitlines()
-    assert pull == "pull --platform linux/amd64 tensorflow/tensorflow:2.21.0"
+    assert pull == "pull --platform linux/amd64 docker.io/tensorflow/tensorflow:2.21.0"
     assert save.startswith("save --format docker-archive --output ")
     assert (folder / ARCHIVE).read_text() == "archive\n"
     assert manifest(folder)[ARCHIVE]["hosts"] == ["web1", "web2"]
@@ -424,6 +424,23 @@ def test_an_image_is_pulled_once_for_the_hosts_platform(podman: Path, folder: Pa
     (folder / ARCHIVE).write_text("damaged")
     fill({"web1": IMAGE})
     assert (folder / ARCHIVE).read_text() == "archive\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("tensorflow/tensorflow:2.21.0", "docker.io/tensorflow/tensorflow:2.21.0"),
+        ("ubuntu", "docker.io/ubuntu"),
+        ("registry.example.org/tensorflow:2.21.0", "registry.example.org/tensorflow:2.21.0"),
+        ("registry:5000/tensorflow", "registry:5000/tensorflow"),
+        ("localhost/tensorflow", "localhost/tensorflow"),
+    ],
+)
+def test_podman_is_told_the_registry_which_the_others_take_docker_hub_for(
+    given: str, asked: str, tmp_path: Path
+) -> None:
+    assert {command[-1] for command in bundle_images.commands("podman", given, "amd64", tmp_path)} == {asked}
+    assert {command[-1] for command in bundle_images.commands("docker", given, "amd64", tmp_path)} == {given}
 
 
 def test_an_image_that_cannot_be_had_is_told(podman: Path, folder: Path, fill: Fill) -> None:
