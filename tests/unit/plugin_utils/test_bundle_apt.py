@@ -70,6 +70,20 @@ class Repository:
         signed = self._gpg("--clearsign", text=release.encode())
         self.origin.contents["/debian/dists/stable/InRelease"] = signed
 
+    def publish_flat(self) -> None:
+        """Write one of the form that NVIDIA's have: a directory with the packages in it, which are named ./NAME in its list."""
+        content = b"the package flat"
+        digest = hashlib.sha256(content).hexdigest()
+        packages = (
+            "Package: flat\nArchitecture: amd64\nVersion: 1.0\nFilename: ./flat_1.0_amd64.deb\n"
+            f"Size: {len(content)}\nSHA256: {digest}\n\n"
+        ).encode()
+        release = "Date: Fri, 20 Nov 2026 20:00:00 UTC\nSHA256:\n"
+        release += f" {hashlib.sha256(packages).hexdigest()} {len(packages)} Packages\n"
+        self.origin.contents["/flat/./flat_1.0_amd64.deb"] = content
+        self.origin.contents["/flat/Packages"] = packages
+        self.origin.contents["/flat/InRelease"] = self._gpg("--clearsign", text=release.encode())
+
     def make_key(self) -> None:
         """Make the key."""
         self._gpg("--quick-generate-key", "test@example.org", "rsa2048", "sign", "never")
@@ -137,6 +151,20 @@ def found(hosts: dict[str, Any]) -> tuple[dict[str, Item], list[str], str | None
 
 def installed(name: str, version: str = "1.0") -> str:
     return f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n"
+
+
+def test_a_flat_repository_s_packages_lie_where_a_server_looks_for_them(repository: Repository) -> None:
+    repository.publish_flat()
+    line = f"deb [signed-by=/usr/share/keyrings/test.gpg] {repository.origin.url}/flat /\n"
+    hosts = {"one": need(repository, "flat", sources={"/etc/apt/sources.list": line})}
+    needs, _until = bundle_needs.debian(hosts, Fetcher(timeout=5, retries=0), lambda _line: None)
+    assert needs.lacking == ()
+    paths = {item.path.partition("/")[2] for item in needs.items}
+    assert {path for path in paths if "/by-hash/" not in path} == {
+        "flat/InRelease",
+        "flat/Packages",
+        "flat/flat_1.0_amd64.deb",
+    }
 
 
 def test_packages_with_what_they_need_and_the_lists_that_vouch_for_them(repository: Repository) -> None:
