@@ -63,7 +63,8 @@ class Needs:
 def path_of(url: str) -> str:
     """The place of an origin's object: HOST/PATH, as a web server looks it up. Raises BundleError."""
     parts = urlsplit(url)
-    names = [name for name in unquote(parts.path).split("/") if name not in ("", ".")]  # NVIDIA's packages are below /./
+    # NVIDIA's packages are below /./
+    names = [name for name in unquote(parts.path).split("/") if name not in ("", ".")]
     host = parts.netloc.rpartition("@")[2].lower()
     if parts.scheme not in ("http", "https") or not host or {".", ".."} & {host, *names} or "\0" in unquote(parts.path):
         raise BundleError(f"{without_login(url)} is not the address of an object that a bundle could hold")
