@@ -11,7 +11,14 @@ from tests.runs import Run
 MACHINES = ["server", "workstation"]
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
 # What users have made themselves, TensorFlow among them, and what serves the stand-ins.
-THEIRS = ("/home/bob/", "/home/alice/mine", "/home/alice/.cache", "/home/alice/.keras", "/tmp/served")
+THEIRS = (
+    "/home/bob/",
+    "/home/alice/mine",
+    "/home/alice/.local",
+    "/home/alice/.cache",
+    "/home/alice/.keras",
+    "/tmp/served",
+)
 MINICONDA = "https://repo.anaconda.com/miniconda/Miniconda3-latest-Linux-x86_64.sh"
 
 
