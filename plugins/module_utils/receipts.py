@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Receipts: what a role put on a host and from which inputs.
 
+One counts only where nobody else than root, or the user as whom this runs, can have written it, and only in the file where that role's
+receipt belongs: whoever can put a file beside an environment must not have root remove what the file names.
+
 A receipt is only ever a shortcut to a result that the role's own tasks would give, so one that cannot be read or
 understood counts as missing, and whatever cannot be checked as an ordinary user is not held against the host.
 """
@@ -18,10 +21,11 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     dpkg,
     location,
     permissions,
+    receipt_rules,
     releases,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
-from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, sha256, text
+from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, sha256
 
 SCHEMA = 1
 DIRECTORY = "/var/lib/tensorwright/receipts"
@@ -261,16 +265,16 @@ def _is_footprint(value: Any) -> bool:
 
 
 def read(file: str) -> Optional[Dict[str, Any]]:
-    """The receipt in a file; None where it is missing, cannot be read or makes no sense."""
+    """The receipt in a file; None where it is missing, cannot be read, makes no sense, or somebody else may have written it."""
     try:
-        receipt = json.loads(text(file))
+        receipt = json.loads(receipt_rules.text(file) or "")
     except ValueError:
         return None
     if not isinstance(receipt, dict) or receipt.get("schema") != SCHEMA or not _is_footprint(receipt.get("footprint")):
         return None
     if not all(isinstance(receipt.get(key), str) for key in ("role", "inputs")):
         return None
-    return receipt
+    return receipt if receipt_rules.belongs(receipt["role"], file) else None
 
 
 def write(
@@ -333,9 +337,18 @@ def survey(directory: str, paths: Iterable[str]) -> List[Dict[str, Any]]:
     installed = dpkg.packages(name for _file, receipt in receipts for name in _package_names(receipt["footprint"]))
     found = []
     for file, receipt in receipts:
-        facts = {key: receipt[key] for key in ("role", "inputs", "footprint")}
+        facts = {key: receipt[key] for key in ("role", "inputs")}
         try:
-            facts.update(file=file, drift=drift(receipt["footprint"], installed), environments=_relying(receipt))
+            footprint, strange = receipt_rules.within(receipt["role"], file, receipt["footprint"])
+            wrong = [
+                "{0} names {1}, which role {2} cannot have made".format(file, name, facts["role"]) for name in strange
+            ]
+            facts.update(
+                file=file,
+                footprint=footprint,
+                drift=wrong + drift(footprint, installed),
+                environments=_relying(receipt),
+            )
         except (AttributeError, TypeError):  # a footprint of another shape than record() gives: no receipt of ours
             continue
         found.append(facts)

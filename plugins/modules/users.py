@@ -144,7 +144,7 @@ class Work:
             self.provide(group)
         self.leave_groups()
         former = set(self.former.get("files") or {}) - set(users_files.PAM_RESULTS)
-        gone = sorted(path for path in former - set(wanted) if os.path.lexists(path))
+        gone = sorted(path for path in former - set(wanted) if self.may_go(path))
         if users_files.PAM_PROFILE in gone and not self.rehearse:
             self.update_pam("--remove", os.path.basename(users_files.PAM_PROFILE))
         for path in gone:
@@ -164,6 +164,15 @@ class Work:
                 "trees": {group.path: {"group": group.name, "private": group.private} for group in self.groups},
             },
         }
+
+    def may_go(self, path: str) -> bool:
+        """Whether a file that the receipt names is there, and is one that this role writes: it says so itself."""
+        if not os.path.lexists(path):
+            return False
+        if path == users_files.PAM_PROFILE or users_files.MARK in files.text(path):
+            return True
+        self.notes.append("{0} stays, as it is no longer what Tensorwright wrote.".format(path))
+        return False
 
     # --- what is wanted -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, receipt_rules, receipts
 
 PACKAGES = {
     "cuda-libraries-12-5": ("12.5.1-1", "hold"),
@@ -298,13 +298,14 @@ def test_a_receipt_that_makes_no_sense_counts_as_missing(tmp_path: Path, content
 
 @pytest.mark.parametrize("footprint", [{"distributions": {"/usr": 3}}, {"units": {"x.service": None}}])
 def test_a_footprint_of_another_shape_counts_as_missing(tmp_path: Path, footprint: dict[str, Any]) -> None:
-    receipts.write(str(tmp_path / "python.json"), "python", "x", footprint)
-    assert receipts.survey(str(tmp_path), "/nonexistent/tensorflow") == []
+    receipts.write(str(tmp_path / ".tensorwright" / "receipts" / "tensorflow.json"), "tensorflow_pip", "x", footprint)
+    assert receipts.survey("/nonexistent", [str(tmp_path / "tensorflow")]) == []
 
 
-def test_survey(host: Path, request_of: dict[str, Any]) -> None:
+def test_survey(host: Path, request_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     directory = host / "receipts"
     own = host / ".tensorwright" / "receipts" / "tensorflow.json"
+    monkeypatch.setitem(receipt_rules.SCOPES, "cuda", dict.fromkeys(receipts.KINDS, receipt_rules.ANY))
     receipts.write(str(directory / "cuda.json"), "cuda", "a", receipts.record(request_of))
     receipts.write(str(directory / "python.json"), "python", "b", {"packages": {"pciutils": None, "missing": None}})
     receipts.write(str(own), "tensorflow_pip", "c", {})

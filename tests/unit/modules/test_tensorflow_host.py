@@ -25,7 +25,7 @@ def test_facts_in_check_mode(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    receipts.write(str(tmp_path / "receipts" / "python.json"), "python", "abc", {"files": {"/nonexistent": "x"}})
+    receipts.write(str(tmp_path / "receipts" / "python.json"), "python", "abc", {"packages": {"nonexistent": None}})
     facts = gather(
         capsys,
         path="~/tensorflow",
@@ -38,7 +38,7 @@ def test_facts_in_check_mode(
     assert facts["user"]["home"] == str(tmp_path)
     assert facts["gpus"] == []
     assert [(receipt["role"], receipt["drift"]) for receipt in facts["receipts"]] == [
-        ("python", ["/nonexistent is missing"])
+        ("python", ["package nonexistent is not installed"])
     ]
 
 

@@ -125,6 +125,17 @@ def test_it_comes_stays_and_goes(host: Users, everything: dict[str, Any], tmp_pa
     assert host.run(state="absent")["changed"] is False
 
 
+def test_a_file_that_the_receipt_names_and_that_is_not_ours_stays(host: Users) -> None:
+    host.run()
+    other = host.root / "etc" / "precious.conf"
+    other.write_text("of somebody else\n")
+    host.footprint["files"][str(other)] = None
+    answer = host.run(state="absent")
+    assert other.read_text() == "of somebody else\n"
+    assert answer["notes"] == [f"{other} stays, as it is no longer what Tensorwright wrote."]
+    assert "usr/local/bin/tensorflow-env" not in host.files()
+
+
 def test_what_is_asked_for_no_more_goes(host: Users, everything: dict[str, Any]) -> None:
     host.run(**everything)
     left = host.run(modules="auto")
