@@ -87,6 +87,8 @@ class CallbackModule(CallbackBase):
         self._times: dict[tuple[str, str], dict[str, float]] = {}
         self._machines: dict[str, report.Machine] = {}
         self._failed: dict[str, tuple[str, list[str]]] = {}
+        self._changed: set[str] = set()  # by steps that failed, which Ansible's own statistics leave out
+        self._unanswered: set[str] = set()  # those of whose last step nobody knows what it did
         self._play = ""  # the last one, with those for whom it is, and those whom it came to
         self._asked: set[str] = set()
         self._reached: set[str] = set()
@@ -151,6 +153,10 @@ class CallbackModule(CallbackBase):
         """The last failure of a host is the one that ended its run; earlier ones were rescued."""
         name = self._seen(result)
         self._look(name, result)
+        if failures.changed(result._result):
+            self._changed.add(name)
+        if failures.died(result._result):
+            self._unanswered.add(name)
         if ignore_errors:
             return
         task, heading = result._task, _heading(result._task)
@@ -165,7 +171,9 @@ class CallbackModule(CallbackBase):
             self._log[name] = failures.log_entry(name, heading, result._result)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        """A host that does not answer."""
+        """A host that does not answer; one that has answered before may have got the step."""
+        if str(result._host.get_name()) in self._last:
+            self._unanswered.add(str(result._host.get_name()))
         self._failed[self._seen(result)] = ("unreachable", failures.unreachable(result._result))
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
@@ -197,9 +205,16 @@ class CallbackModule(CallbackBase):
             environment=environment,
         )
 
-    def _ended_badly(self, host: str) -> result_table.Result:
+    def _ended_badly(self, host: str, changed: bool) -> result_table.Result:
         state, said = self._failed.get(host, ("failed", ["no reason given"]))
-        return result_table.Result(host=host, state=state, seconds=self._seconds(host), problems=said)
+        return result_table.Result(
+            host=host,
+            state=state,
+            seconds=self._seconds(host),
+            changed=changed or host in self._changed,
+            uncertain=host in self._unanswered,
+            problems=said,
+        )
 
     def _write_log(self, lost: set[str]) -> str:
         """Write what the failed tasks have said into a file, the last run's only; return where, or nothing."""
@@ -256,10 +271,11 @@ class CallbackModule(CallbackBase):
                 results.append(self._ended_well(host, said, bool(stats.changed.get(host)), own))
                 if isinstance(said.get("plan"), Mapping):
                     plans[results[-1].label] = said["plan"]
-        results += [self._ended_badly(host) for host in lost]
+        results += [self._ended_badly(host, bool(stats.changed.get(host))) for host in lost]
         stopped = self._asked if self._stopped else self._asked - self._reached if self._reached else set()
         for host in stopped - told.keys() - lost:
-            results.append(result_table.Result(host, "stopped", self._seconds(host), problems=[STOPPED]))
+            changed = bool(stats.changed.get(host))
+            results.append(result_table.Result(host, "stopped", self._seconds(host), changed, problems=[STOPPED]))
         if results:
             text = result_table.render(results, self._write_log(lost), self._write_report(results, plans))
             self._display.display(f"\n{text}\n")

@@ -131,9 +131,11 @@ def main() -> None:
             if edit.changed and not module.check_mode:
                 nvidia_apt.update(asked["url"], place)
     except nvidia_apt.RepositoryError as error:
-        module.fail_json(msg=str(error), repaired=edit.repaired)
+        module.fail_json(msg=str(error), repaired=edit.repaired, changed=edit.changed)
     except OSError as error:
-        module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror), repaired=edit.repaired)
+        module.fail_json(
+            msg="{0}: {1}".format(error.filename, error.strerror), repaired=edit.repaired, changed=edit.changed
+        )
     module.exit_json(changed=edit.changed, repaired=edit.repaired, **answer)
 
 

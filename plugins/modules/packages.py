@@ -336,7 +336,8 @@ def main() -> None:
             output=error.output[-4000:],
         )
     except OSError as error:
-        module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror), mended=work.mended)
+        told = "{0}: {1}".format(error.filename, error.strerror)
+        module.fail_json(msg=told, changed=work.changed, changes=work.changes, mended=work.mended)
     module.exit_json(**answer)
 
 

@@ -369,12 +369,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     os.umask(0o022)
+    work = Work(module)
     try:
-        answer = Work(module).run()
+        answer = work.run()
     except (UsersError, group_environments.GroupError) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), changed=bool(work.changes), changes=work.changes)
     except OSError as error:
-        module.fail_json(msg="{0}: {1}".format(error.filename, error.strerror))
+        told = "{0}: {1}".format(error.filename, error.strerror)
+        module.fail_json(msg=told, changed=bool(work.changes), changes=work.changes)
     else:
         module.exit_json(**answer)
 

@@ -54,6 +54,12 @@ def failed_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in result.get("results") or [] if isinstance(item, Mapping) and item.get("failed")]
 
 
+def changed(result: Mapping[str, Any]) -> bool:
+    """Whether a failed task has changed something before it failed, by itself or by one of its items."""
+    items = [item for item in result.get("results") or [] if isinstance(item, Mapping)]
+    return any(one.get("changed") is True for one in (result, *items))
+
+
 def problems(result: Mapping[str, Any]) -> list[str]:
     """A failed task's own message, or those of its failed items."""
     if died(result):

@@ -25,6 +25,7 @@ class Result:
     state: str  # installed, planned, validated, rolled back, removed, or one of FAILURES
     seconds: float
     changed: bool = False
+    uncertain: bool = False  # its last step ended without an answer
     method: str = ""
     device: str = ""
     python: str = ""
@@ -133,7 +134,10 @@ def summary(results: Sequence[Result]) -> str:
     changed = sum(result.changed for result in hosts.values())
     verb = "would change" if "planned" in states else "changed"
     counts = ", ".join(f"{states[state]} {state}" for state in order)
-    return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {counts}; {changed or 'none'} {verb}."
+    uncertain = sum(result.uncertain and not result.changed for result in hosts.values())
+    effects = [f"{changed or 'none'} {verb}"] * bool(changed or not uncertain)
+    effects += [f"{uncertain} may have changed"] * bool(uncertain)
+    return f"{len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}: {counts}; {', '.join(effects)}."
 
 
 def render(results: Iterable[Result], log: str = "", report: str = "") -> str:

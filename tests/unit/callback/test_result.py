@@ -120,7 +120,41 @@ def test_refused_failed_and_unreachable(run: Run) -> None:
         "c: Install a thing: 2.20.0 is installed",
         "d: ssh: connect to port 22: No route to host",
     ]
-    assert lines[-1] == "4 hosts: 1 refused, 2 failed, 1 unreachable; none changed."
+    assert lines[-1] == "4 hosts: 1 refused, 2 failed, 1 unreachable; 1 changed."
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        ({"msg": "no"}, "none changed"),
+        ({"msg": "the store belongs to somebody else", "changed": True}, "1 changed"),
+        (
+            {"msg": "one or more items failed", "results": [{"changed": True}, {"failed": True, "msg": "no"}]},
+            "1 changed",
+        ),
+        ({"msg": "MODULE FAILURE\nSee stdout/stderr for the exact error", "module_stdout": ""}, "1 may have changed"),
+    ],
+)
+def test_none_changed_is_said_of_a_step_that_failed_only_where_it_is_so(
+    run: Run, result: dict[str, Any], outcome: str
+) -> None:
+    run.start("a")
+    run.event("failed", "a", result)
+    assert run.end({}, failures={"a": 1})[-1] == f"1 host: 1 failed; {outcome}."
+
+
+def test_a_host_that_failed_after_it_was_changed_has_changed(run: Run) -> None:
+    run.event("ok", "a", {"changed": True})
+    run.event("failed", "a", {"msg": "no"})
+    run.callback.v2_playbook_on_stats(SimpleNamespace(custom={}, failures={"a": 1}, dark={}, changed={"a": 1}))
+    assert "".join(run.printed).strip().splitlines()[-1] == "1 host: 1 failed; 1 changed."
+
+
+def test_a_host_that_is_lost_in_the_middle_may_have_changed(run: Run) -> None:
+    run.event("unreachable", "a", {"msg": "no"})
+    run.event("ok", "b")
+    run.event("unreachable", "b", {"msg": "no"})
+    assert run.end({}, dark={"a": 1, "b": 1})[-1] == "2 hosts: 2 unreachable; 1 may have changed."
 
 
 LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {} (unattended-upgr)"
