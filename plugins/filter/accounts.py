@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import users
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: accounts
@@ -38,4 +39,4 @@ _value:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"accounts": users.accounts}
+        return {"accounts": untrusted_result(users.accounts)}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import builders
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: builder
@@ -56,4 +57,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"builder": builders.elect}
+        return {"builder": untrusted_result(builders.elect)}

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+
 DOCUMENTATION = r"""
 name: by_next
 short_description: Hosts by what comes next for them
@@ -54,4 +56,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"by_next": by_next}
+        return {"by_next": untrusted_result(by_next)}

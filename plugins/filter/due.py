@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: due
@@ -59,4 +60,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"due": receipts.due_at}
+        return {"due": untrusted_result(receipts.due_at)}

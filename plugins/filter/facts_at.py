@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import environments
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: facts_at
@@ -45,4 +46,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"facts_at": environments.at}
+        return {"facts_at": untrusted_result(environments.at)}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: inputs
@@ -57,4 +58,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"inputs": receipts.inputs}
+        return {"inputs": untrusted_result(receipts.inputs)}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: refusal
@@ -48,4 +49,4 @@ def refusal(plan: Mapping[str, Any], host: str) -> list[str]:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"refusal": refusal}
+        return {"refusal": untrusted_result(refusal)}

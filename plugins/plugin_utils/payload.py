@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted
+
 PACKAGE = "ansible_collections.tensorwright.fleet.plugins.module_utils"
 PLACE = Path(__file__).resolve().parents[1] / "module_utils"
 FIRST = "host"
@@ -75,9 +77,9 @@ def program() -> bytes:
 
 
 def facts(printed: str) -> dict[str, Any] | None:
-    """The host facts that the program printed; None where it printed something else."""
+    """Return the host facts that the program printed, as untrusted data; None where it printed something else."""
     try:
         found = json.loads(printed.strip().splitlines()[-1])
     except (ValueError, IndexError):
         return None
-    return dict(found) if isinstance(found, Mapping) and "receipts" in found else None
+    return dict(untrusted(found)) if isinstance(found, Mapping) and "receipts" in found else None
