@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in origin that counts who asks, takes its time, and breaks off where it is told to: http://ADDRESS:PORT/NAME-MEGABYTES.whl."""
+"""A stand-in origin that counts who asks, takes its time, and breaks off where it is told to: http://ADDRESS:PORT/NAME-MEGABYTES.whl.
+
+Below /reflected/ it answers with the request itself, as an origin does that makes its links of what a client says.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # the base class finds it by this name
         self.origin.requests.append((self.path, self.headers.get("Range")))
-        body = content(self.path)
+        said = f"{self.requestline}\n{self.headers}".encode()
+        body = said if self.path.startswith("/reflected/") else content(self.path)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         # What keeps caches from serving two clients with one answer, all at once.

@@ -74,6 +74,24 @@ try:
 except urllib.error.HTTPError as error:
     print(error.code)
 """
+# What frameworks, proxies and indexes make addresses, languages and rights of.
+FORGED = """
+import http.client, sys
+from urllib.parse import urlsplit
+address, proxy = sys.argv[1], sys.argv[2]
+place = urlsplit(proxy or address)
+there = http.client.HTTPConnection(place.hostname, place.port)
+there.putrequest("GET", address if proxy else urlsplit(address).path, skip_host=True, skip_accept_encoding=True)
+for name in (
+    "Accept Accept-Charset Accept-Language Authorization Cookie Forwarded From Host Origin Prefer Proxy-Authorization Range Referer "
+    "TE User-Agent Via X-Forwarded-Host X-Forwarded-For X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Proto X-HTTP-Method-Override "
+    "X-Host X-Original-URL X-Outside-Url X-Rewrite-URL X-Script-Name X-Something-New"
+).split():
+    there.putheader(name, "bytes=0-99999" if name == "Range" else "evil.example.org")
+there.putheader("Accept-Encoding", "gzip, evil")
+there.endheaders()
+print(there.getresponse().read().decode())
+"""
 GET = "python3 -c 'import shutil, sys, urllib.request as u; shutil.copyfileobj(u.urlopen(\"{}\"), sys.stdout.buffer)'"
 
 
@@ -146,6 +164,17 @@ def test_hosts_that_ask_at_once_cause_one_request(origin: SlowOrigin, logins: Lo
     origin.seconds = 0
     assert set(hashes) == {hashlib.sha256(content(name)).hexdigest()}
     assert origin.asked_for(name) == [None]
+
+
+def test_nothing_that_a_client_says_but_the_address_reaches_an_origin(origin: SlowOrigin, one: Login) -> None:
+    """The first who asks decides what all others get: for a page, for what is not asked anew, for a file."""
+    one.check_output("printf %s >/tmp/forged.py", FORGED)
+    for name in ("/reflected/page", "/reflected/thing-1.whl", "/reflected/InRelease"):
+        for address, proxy in ((f"{CACHE}/origin.example.org{name}", ""), (f"http://origin.example.org{name}x", CACHE)):
+            got = one.check_output("python3 /tmp/forged.py %s %s", address, proxy)
+            assert got.startswith("GET /reflected/"), "the origin did not answer"
+            assert "evil" not in got
+            assert {line.partition(":")[0] for line in got.splitlines()[1:] if line} <= {"Host", "Accept", "User-Agent"}
 
 
 def test_a_part_of_what_is_not_there_yet_causes_one_whole_download(origin: SlowOrigin, one: Login) -> None:
