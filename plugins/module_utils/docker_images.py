@@ -117,7 +117,7 @@ def program(requirements: Sequence[str], index: Mapping[str, Any], has_ca: bool)
     variables = {
         "PIP_INDEX_URL": cache.of(own),
         "PIP_EXTRA_INDEX_URL": " ".join(cache.of(url) for url in index.get("extra") or []),
-        "PIP_TRUSTED_HOST": cache.host,
+        "PIP_TRUSTED_HOST": cache.plain_host,
         "PIP_DEFAULT_TIMEOUT": str(cache.timeout) if cache else "",
         "PIP_CERT": CA_IN_BUILD if has_ca else "",
     }

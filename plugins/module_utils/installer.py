@@ -314,8 +314,8 @@ class Pip(Installer):
             PIP_NO_INPUT="1",
             PIP_LOG=self.details,
         )
-        if self.package_cache:
-            env["PIP_TRUSTED_HOST"] = self.package_cache.host  # whether by TLS or not is what its address says
+        if self.package_cache.plain_host:  # for pip it means as well that no certificate of that host is looked at
+            env["PIP_TRUSTED_HOST"] = self.package_cache.plain_host
         return env
 
     @property

@@ -61,6 +61,11 @@ class Cache(object):
         place = address(self.url)
         return place[0] if place else ""
 
+    @property
+    def plain_host(self) -> str:
+        """The host of a cache without TLS, which pip takes packages from only when told to; one with TLS is verified instead."""
+        return self.host if self.url.startswith("http://") else ""
+
     def has(self, url: str) -> bool:
         """Tell whether the cache is asked for this object: for what needs a login, which all would share then, it is not."""
         parts = urlsplit(url)

@@ -506,7 +506,8 @@ class Builder(object):
         if self.package_cache.only:  # pip knows no other place to ask in its stead
             index = self.package_cache.of(index or download.default_index())
             extra = [self.package_cache.of(url) for url in extra]
-            lines.append("trusted-host = " + self.package_cache.host)
+            if self.package_cache.plain_host:
+                lines.append("trusted-host = " + self.package_cache.plain_host)
         if index:
             lines.append("index-url = " + download.without_login(index))
         if extra:

@@ -17,9 +17,11 @@ import hashlib
 import html
 import json
 import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -56,6 +58,7 @@ class PackageIndex:
     port: int = 0  # any that is free
     speaks_json: bool = False
     login: tuple[str, str] | None = None  # user and password, without which nothing is served
+    certificate: Path | None = None  # with its key, in one file: it speaks TLS
     stands_for: str = ""  # it is a package cache that has another host's objects, below /HOST
     requests: list[Request] = field(default_factory=list)
     wheels: dict[str, Wheel | RealWheel] = field(default_factory=dict)
@@ -71,6 +74,13 @@ class PackageIndex:
         Handler.index = index
         self.server = ThreadingHTTPServer((self.host, self.port), Handler)
         self.server.daemon_threads = True
+        if self.certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate)
+            # The handshake in the thread that answers: one client who breaks it off stops no other.
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
@@ -87,7 +97,7 @@ class PackageIndex:
     @property
     def url(self) -> str:
         """The index's URL."""
-        return f"http://{self.address}/simple"
+        return f"{'https' if self.certificate else 'http'}://{self.address}/simple"
 
     @property
     def url_with_login(self) -> str:

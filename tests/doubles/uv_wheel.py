@@ -10,7 +10,7 @@ from typing import Any
 import uv
 
 from script import controller
-from tests.doubles.wheels import Wheel
+from tests.doubles.wheels import RealWheel, Wheel
 from tests.hosts.keys import HOME
 
 VERSION = "0.0.1"
@@ -32,7 +32,7 @@ def wheel(program: str | None = None) -> Wheel:
     return Wheel("uv", VERSION, {f"uv-{VERSION}.data/scripts/uv": text})
 
 
-def pin(made: Wheel) -> dict[str, Any]:
+def pin(made: Wheel | RealWheel) -> dict[str, Any]:
     """Return the pin of a tool as the plan has it."""
     return {
         "name": made.project,

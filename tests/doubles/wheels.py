@@ -97,6 +97,11 @@ class RealWheel:
         """The name as an index spells it."""
         return re.sub(r"[-_.]+", "-", self.file.partition("-")[0]).lower()
 
+    @property
+    def version(self) -> str:
+        """The version."""
+        return self.file.split("-")[1]
+
     @cached_property
     def metadata(self) -> bytes:
         """The text of METADATA."""
