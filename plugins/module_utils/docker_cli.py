@@ -34,7 +34,7 @@ ROWS = (
     ),
     Row(
         "disk full",
-        r"no space left on device",
+        r"[Nn]o space left on device",
         "the disk under Docker's data root is full",
         "free space there ('docker system df' shows what takes it), or set docker_data_root",
         False,

@@ -31,6 +31,7 @@ DIRECTORY = "/var/lib/tensorwright/tensorflow_docker"
 LAUNCHER = "/usr/local/bin/tensorflow-docker"
 KEPT = "tensorwright/kept"  # this name on an image keeps it from those who prune images without a name
 CA_IN_BUILD = "/tensorwright-ca.crt"
+BUILDER = "tensorwright-build-{0}"  # the container in which a process builds an image
 
 Record = Dict[str, Any]
 
@@ -67,6 +68,19 @@ class Store:
         """How containers of the image in use get GPUs."""
         found = re.search(r"^GPUS=(\w+)$", text(self.current), re.MULTILINE)
         return found.group(1) if found else "none"
+
+    def clear(self) -> None:
+        """Remove what a run that was killed left: the container of a build, and a candidate. Raises DockerError.
+
+        For the run that holds the lock: no other one is building or proving.
+        """
+        pattern = BUILDER.format("[0-9]+")
+        names = docker_cli.done("ps", "--all", "--filter", "name=^/?{0}$".format(pattern), "--format", "{{.Names}}")
+        left = [name for name in names.split() if re.fullmatch(pattern, name)]
+        if left:
+            docker_cli.done("rm", "--force", "--volumes", *left)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.candidate)
 
     def remove(self) -> None:
         """Forget all images."""
@@ -135,7 +149,7 @@ def program(requirements: Sequence[str], index: Mapping[str, Any], has_ca: bool)
 
 def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], index: Mapping[str, Any]) -> None:
     """Make an image of another one and further packages, such as the CUDA wheels of its release. Raises DockerError."""
-    name = "tensorwright-build-{0}".format(os.getpid())
+    name = BUILDER.format(os.getpid())
     ca_file = str(index.get("ca_file") or "")
     mount = ["--volume", "{0}:{1}:ro".format(ca_file, CA_IN_BUILD)] if ca_file else []
     config = base.get("Config") or {}
@@ -163,9 +177,13 @@ def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], 
         status, out, err = docker_cli.call(*start, stdin=program(requirements, index, bool(ca_file)))
         if status:
             said = out + err
-            why = docker_cli.explain(said) if status == 125 else diagnosis.explain(said) or docker_cli.explain(said)
+            by_engine = status == 125 or "o space left on device" in said  # the container's disk is the engine's
+            why = docker_cli.explain(said) if by_engine else diagnosis.explain(said) or docker_cli.explain(said)
             raise DockerError("{0} could not be built: {1}".format(reference, why), said)
-        docker_cli.done("commit", *changes, name, reference)
+        try:
+            docker_cli.done("commit", *changes, name, reference)
+        except DockerError as error:
+            raise DockerError("{0} could not be built: {1}".format(reference, error), error.output) from error
     finally:
         docker_cli.call("rm", "--force", "--volumes", name)
 

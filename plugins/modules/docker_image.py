@@ -115,6 +115,7 @@ left:
   elements: str
 """
 
+import os
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -168,6 +169,8 @@ def main() -> None:
 
 def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     """Provide the image."""
+    if not check_mode:
+        store.clear()
     records = store.read()
     there = docker_cli.inspect([record["id"] for record in records]) if records or not check_mode else {}
     records = [record for record in records if record["id"] in there]
@@ -305,6 +308,8 @@ def proved(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
 def absent(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     """Remove all images of ours."""
     records = store.read()
+    if os.path.isdir(store.directory) and not check_mode:
+        store.clear()
     if check_mode or not records:
         if not check_mode:
             store.remove()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class Engine:
         self.containers: dict[str, list[str]] = {}
         self.programs: list[str] = []
         self.build_says = ""
+        self.commit_says = ""
+        self.builders: list[str] = []  # containers by their names
         self.info: dict[str, Any] = {}
 
     def __call__(self, *words: str, stdin: str | None = None, timeout: float | None = None) -> tuple[int, str, str]:
@@ -64,12 +67,19 @@ class Engine:
         elif words[:2] == ("image", "rm"):
             for name in words[2:]:
                 del self.tags[name]
+        elif words[0] == "ps" and words[3].startswith("name="):
+            pattern = words[3].partition("=")[2]
+            return 0, "\n".join(name for name in self.builders if re.search(pattern, name)), ""
         elif words[0] == "ps":
             image = words[3].partition("=")[2]
             return 0, "\n".join(self.containers.get(image, [])), ""
         elif words[0] == "run":
             self.programs.append(stdin or "")
             return (1, "", self.build_says) if self.build_says else (0, "", "")
+        elif words[0] == "commit" and self.commit_says:
+            return 1, "", self.commit_says
+        elif words[0] == "rm":
+            self.builders = [name for name in self.builders if name not in words]
         elif words[0] == "commit":
             self.tags[words[-1]] = "sha256:built"
         elif words[0] == "push":
@@ -378,6 +388,60 @@ def test_a_failed_build_says_why_and_leaves_no_container(store: Store, engine: E
         present(store, **BUILD)
     assert engine.calls[-1][0] == "rm"
     assert OWN not in engine.tags
+
+
+def test_what_a_run_that_was_killed_left_is_cleared_by_the_next(
+    store: Store, engine: Engine, proofs: list[str]
+) -> None:
+    present(store)
+    engine.builders = [
+        "tensorwright-build-4711",
+        "tensorwright-build-12",
+        "tensorwright-build-of-alice",
+        "my-tensorwright-build-1",
+    ]
+    Path(store.candidate).write_text("IMAGE=sha256:half\n")
+    present(store, check_mode=True)
+    assert len(engine.builders) == 4
+    present(store)
+    assert engine.builders == ["tensorwright-build-of-alice", "my-tensorwright-build-1"]
+    assert not Path(store.candidate).exists()
+    engine.builders = ["tensorwright-build-4711"]
+    docker_image.absent(store, ASKED, False)
+    assert engine.builders == []
+
+
+FULL = "write /var/lib/docker/tmp/GetImageBlob42: no space left on device"
+
+
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ("pull", f"failed to register layer: {FULL}"),
+        ("run", "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"),
+        ("commit", f"Error response from daemon: {FULL}"),
+    ],
+)
+def test_a_full_disk_in_the_middle_leaves_users_the_image_of_before(
+    when: str, says: str, store: Store, engine: Engine, proofs: list[str]
+) -> None:
+    present(store)
+    before = Path(store.current).read_text()
+    asked = {"image": TWO} if when == "pull" else BUILD
+    engine.errors = [says] if when == "pull" else []
+    engine.build_says, engine.commit_says = says * (when == "run"), says * (when == "commit")
+    with pytest.raises(DockerError) as failed:
+        present(store, **asked)
+    verb = "pulled" if when == "pull" else "built"
+    told = (
+        rf"{asked['image']} could not be {verb}: the disk (is|under Docker's data root is) full; free space there \(.*"
+    )
+    assert re.fullmatch(told, str(failed.value)), str(failed.value)
+    assert Path(store.current).read_text() == before
+    assert [record["reference"] for record in store.read()] == [ONE]
+    assert asked["image"] not in engine.tags
+    engine.build_says = engine.commit_says = ""
+    assert present(store, **asked)["changed"]
 
 
 def test_a_built_image_that_fails_its_session_is_not_taken_by_the_next_run(
