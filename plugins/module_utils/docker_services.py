@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import DIRECTORY, LAUNCHER
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
@@ -132,7 +133,7 @@ def write_token(service: Service, directory: str = TOKENS) -> bool:
     with os.fdopen(handle, "w") as stream:
         stream.write(secrets.token_hex(24) if service.token else "")
     os.chown(temporary, service.uid, -1)
-    os.replace(temporary, file)
+    durable.rename(temporary, file)
     return True
 
 

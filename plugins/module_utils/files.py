@@ -6,6 +6,8 @@ import os
 import tempfile
 from typing import Optional
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
+
 
 def text(path: str) -> str:
     """The file's text, or nothing where it cannot be read."""
@@ -34,10 +36,13 @@ def _make(directory: str) -> None:
         _make(os.path.dirname(directory))
         os.mkdir(directory)
         os.chmod(directory, 0o755)
+        durable.sync(os.path.dirname(directory))
 
 
 def replace(path: str, content: str, mode: int = 0o644) -> None:
-    """Give the path this text in one step: whoever reads it sees the old text or the new, whole."""
+    """Give the path this text in one step: whoever reads it sees the old text or the new, whole,
+    and so does whoever reads it after a power cut; once this returns, the new.
+    """
     replace_bytes(path, content.encode("utf-8"), mode)
 
 
@@ -49,10 +54,8 @@ def replace_bytes(path: str, content: bytes, mode: int = 0o644) -> None:
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
         os.chmod(temporary, mode)
-        os.replace(temporary, path)
+        durable.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise

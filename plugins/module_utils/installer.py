@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     download,
+    durable,
     files,
     processes,
     releases,
@@ -265,7 +266,7 @@ class Uv(Installer):
                     with archive.open(member) as source, open(fresh, "wb") as out:
                         shutil.copyfileobj(source, out, 1 << 20)
                 os.chmod(fresh, 0o755)
-                os.rename(fresh, program)
+                durable.rename(fresh, program)
         return program
 
     def environment(self) -> Dict[str, str]:
@@ -351,7 +352,7 @@ class Pip(Installer):
         path = os.path.join(self.tools, wheel["file"])
         if files.sha256(path) != wheel["sha256"]:
             with self.workplace() as directory:
-                os.rename(self.fetch(project, wheel, directory), path)
+                durable.rename(self.fetch(project, wheel, directory), path)
         return path
 
     def install(self, release: str, requirements: List[str], constraints: str) -> None:

@@ -14,7 +14,7 @@ import re
 import subprocess
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, durable, files
 
 BIN = "/usr/local/bin"
 SITES = "/usr/local/lib/python[23]*/*-packages"  # where Pythons keep local additions
@@ -150,7 +150,7 @@ def point(pth: str, site_packages: str, check_mode: bool = False, follow: bool =
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
         out.write(text)
-    os.rename(partial, pth)
+    durable.rename(partial, pth)
     return True
 
 

@@ -22,7 +22,7 @@ import stat
 import time
 from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions
 
 STORE = ".tensorwright"
@@ -167,18 +167,21 @@ class Environment(object):
         )
 
     def switch(self, release: str) -> None:
-        """Let the path lead to `release`; whoever looks sees the old link or the new one, never none."""
+        """Let the path lead to `release`; whoever looks sees the old link or the new one, never none, and the new one from now on."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.fresh_link)
         os.symlink(os.path.join(self.target(), release), self.fresh_link)
-        os.rename(self.fresh_link, self.path)
+        durable.rename(self.fresh_link, self.path)
 
     # --- seals ----------------------------------------------------------------------------------------------------
 
     def seal(self, release: str, facts: Dict[str, Any]) -> None:
-        """Mark a release as complete and proved; a power cut leaves the old seal or the new one."""
+        """Mark a release as complete and proved. It is on the disk before its seal is, so a power cut leaves no seal without it."""
+        directory = self.directory(release)
+        if self.sealed(release) is None:
+            durable.sync_filesystem(directory)
         text = json.dumps(facts, indent=1, sort_keys=True) + "\n"
-        files.replace(os.path.join(self.directory(release), SEAL), text)
+        files.replace(os.path.join(directory, SEAL), text)
 
     def sealed(self, release: str) -> Optional[Dict[str, Any]]:
         """Return a release's seal, or None where there is none (or an unreadable one, which is as good as none)."""
@@ -240,6 +243,7 @@ class Environment(object):
         if not os.path.islink(directory):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(os.path.join(directory, SEAL))
+                durable.sync(directory)
         remove_tree(directory)
 
     def remove_store(self) -> bool:

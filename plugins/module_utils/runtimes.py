@@ -20,6 +20,7 @@ from typing import Any, Dict, Iterator, List, Optional
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     download,
+    durable,
     files,
     installer,
     package_cache,
@@ -91,13 +92,14 @@ class Runtimes(object):
                     if os.path.lexists(place):
                         releases.remove_tree(place)
                     raise
+            durable.sync_filesystem(place)
             told = {"url": download.without_login(url), "sha256": sha256, "installed": releases.now()}
             files.replace(self.seal(name, sha256), json.dumps(told, indent=1, sort_keys=True) + "\n")
         fresh = self.link("." + name + ".new")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh)
         os.symlink(os.path.basename(place), fresh)
-        os.rename(fresh, self.link(name))
+        durable.rename(fresh, self.link(name))
 
     @contextlib.contextmanager
     def _workplace(self) -> Iterator[str]:

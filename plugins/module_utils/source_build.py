@@ -24,6 +24,7 @@ from typing import Any, Dict, List, Optional
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     download,
+    durable,
     files,
     installer,
     package_cache,
@@ -303,6 +304,7 @@ class Build(object):
                 tool.install(directory, self.asked["requirements"], bounds)
             except installer.InstallError as error:
                 raise BuildError(str(error), error.output) from error
+            durable.sync_filesystem(directory)
             files.replace(mark, "")
         return python
 

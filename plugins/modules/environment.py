@@ -201,6 +201,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     cuda_libraries,
     diagnosis,
     download,
+    durable,
     files,
     installer,
     native,
@@ -686,6 +687,7 @@ class Builder(object):
         self.leave_system(pth)
         if os.path.islink(environment.path):
             os.unlink(environment.path)
+            durable.sync(environment.parent)
         for name in names:
             environment.remove(name)
         for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):

@@ -519,7 +519,7 @@ def test_wherever_a_run_is_killed_the_next_one_succeeds(site: Site, old: str, la
         "import json, os, sys\n"
         "from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases\n"
         "from tests.unit.environments import run_module\n"
-        "places = {'install': (installer.Uv, 'install'), 'seal': (releases.Environment, 'seal'), 'switch': (os, 'rename')}\n"
+        "places = {'install': (installer.Uv, 'install'), 'seal': (releases.Environment, 'seal'), 'switch': (os, 'replace')}\n"
         "owner, name = places[sys.argv[1]]\n"
         "whole = getattr(owner, name)\n"
         "def die(*arguments):\n"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do something before each call by which a run changes a place: kill it there, or keep what the disk has at that moment."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
+
+Action = Callable[[int, str], None]
+# What changes names, modes, sizes, or what a power cut leaves.
+CALLS = (
+    *(
+        (os, name)
+        for name in ("rename", "replace", "unlink", "symlink", "mkdir", "rmdir", "link", "truncate", "ftruncate")
+    ),
+    *((os, name) for name in ("chmod", "chown", "lchown", "fchmod", "fchown", "fsync", "pwrite")),
+    (shutil, "rmtree"),
+    (durable, "sync_filesystem"),
+)
+
+
+def watch(root: Path, action: Action) -> None:
+    """Call `action` with a number, from 1, and a description before each change that this process makes below `root`."""
+    top, count = os.path.realpath(root), 0
+
+    def announce(name: str, words: tuple[Any, ...], options: dict[str, Any]) -> None:
+        nonlocal count
+        paths = [_path(word, options) for word in words[:2] if isinstance(word, (str, bytes, int, os.PathLike))]
+        inside = [path for path in paths if path == top or path.startswith(top + os.sep)]
+        if inside:
+            count += 1
+            action(count, f"{name} {os.path.relpath(inside[-1], top)}")
+
+    def before(owner: Any, name: str) -> None:
+        whole = getattr(owner, name)
+
+        def call(*words: Any, **options: Any) -> Any:
+            announce(name, words, options)
+            return whole(*words, **options)
+
+        setattr(owner, name, call)
+
+    for owner, name in CALLS:
+        before(owner, name)
+    open_file, open_descriptor = builtins.open, os.open
+
+    def opening(file: Any, mode: str = "r", *words: Any, **options: Any) -> Any:
+        if set(mode) & set("wax+") and not isinstance(file, int):
+            announce("open", (file,), {})
+        return open_file(file, mode, *words, **options)
+
+    def opening_descriptor(path: Any, flags: int, *words: Any, **options: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            announce("open", (path,), options)
+        return open_descriptor(path, flags, *words, **options)
+
+    builtins.open, os.open = opening, opening_descriptor
+
+
+def _path(word: str | bytes | int | os.PathLike[str], options: dict[str, Any]) -> str:
+    """Return the path that a word of a call stands for: itself, what a descriptor is open on, or a name below one."""
+    if isinstance(word, int):
+        return _of(word)
+    directory = next(
+        (options[key] for key in ("dir_fd", "src_dir_fd", "dst_dir_fd") if options.get(key) is not None), None
+    )
+    return os.path.abspath(os.path.join("/" if directory is None else _of(directory), os.fsdecode(word)))
+
+
+def _of(descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return ""
+
+
+def dying(at: int) -> Action:
+    """Return an action that kills this process before the change of that number."""
+
+    def die(count: int, _what: str) -> None:
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
