@@ -151,6 +151,43 @@ def test_programs_run_as_the_user_in_the_working_directory(alice: Login) -> None
     assert alice.file("/home/alice/.local/share/tensorflow-docker/kept").content_string == "x\n"
 
 
+# docker, with a user who is quicker: what the command has looked at is another directory by the time the engine mounts it.
+QUICKER = """mkdir -p /root/private/letters /root/quicker && chmod 0755 /root/private/letters && echo secret >/root/private/letters/one
+cat >/root/quicker/docker <<'END'
+#!/bin/sh
+if [ "$1" = run ]; then
+    mv /home/alice/.local/share/tensorflow-docker /home/alice/aside
+    ln -s /root/private/letters /home/alice/.local/share/tensorflow-docker
+fi
+exec /usr/bin/docker "$@"
+END
+chmod 0755 /root/quicker/docker"""
+
+
+def test_a_user_who_exchanges_what_root_mounts_gains_nothing(root: Login, alice: Login) -> None:
+    alice.check_output("mkdir -p work && tensorflow-docker -c pass")
+    start = "cd /home/alice/work && tensorflow-docker --as alice --"
+    assert root.check_output(f"{start} sh -c 'id -un; grep -E \"NoNewPrivs|CapBnd\" /proc/self/status'").split() == [
+        "alice",
+        "CapBnd:",
+        "0000000000000000",
+        "NoNewPrivs:",
+        "1",
+    ]
+    root.check_output(QUICKER)
+    try:
+        refused = root.run(f"PATH=/root/quicker:$PATH; {start} sh -c 'cat /home/tensorflow/one'")
+        assert root.file("/home/alice/aside").is_directory, "nothing was exchanged"
+        assert refused.rc == 125
+        assert "/home/tensorflow is not the directory that it was" in refused.stderr
+        assert "secret" not in refused.stdout
+    finally:
+        root.check_output(
+            "rm -r /home/alice/.local/share/tensorflow-docker /root/private /root/quicker"
+            " && mv /home/alice/aside /home/alice/.local/share/tensorflow-docker"
+        )
+
+
 def test_a_user_who_may_not_use_docker_is_told_whom_to_ask(bob: Login) -> None:
     refused = bob.run("tensorflow-docker -c pass")
     assert refused.rc == 125

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,7 +47,7 @@ class Desk:
         """Type a command; `called` tells what docker was asked for."""
         (self.place / "called").unlink(missing_ok=True)
         environment = {
-            "PATH": f"{self.place / 'bin'}:/usr/bin:/bin",
+            "PATH": f"{self.place / 'bin'}:/usr/sbin:/usr/bin:/bin",
             "HOME": str(self.place / "home"),
             "TENSORFLOW_DOCKER_SETTINGS": str(self.place / "current"),
             "CALLED": str(self.place / "called"),
@@ -288,6 +291,85 @@ def test_a_program_s_own_status_is_the_command_s(desk: Desk) -> None:
 def test_help_and_the_image(desk: Desk) -> None:
     assert "usage: tensorflow-docker" in desk.type("--help").stdout
     assert desk.type("--image").stdout == "tensorflow/tensorflow:2.21.0 (sha256:0f)\n"
+
+
+def test_a_container_gets_no_more_rights_than_it_needs(desk: Desk) -> None:
+    called = desk.run("x.py")
+    assert options(called, "--security-opt") == ["no-new-privileges"]
+    assert options(called, "--cap-drop") == ["ALL"]
+    assert options(called, "--pids-limit") == ["16384"]
+    assert bool(options(called, "--cap-add")) == (os.getuid() == 0)
+    own = desk.run("x.py", DOCKER_HOST="unix:///run/user/1000/docker.sock")
+    assert {*options(own, "--cap-add")} == {"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+
+
+# -- for somebody else -------------------------------------------------------------------------------------------------
+
+only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root runs it for others")
+PASSWD = """#!/bin/sh
+echo "nobody:x:65534:65534::$NOBODYS_HOME:/bin/sh"
+"""
+
+
+@pytest.fixture
+def shared_desk(desk: Desk) -> Iterator[Desk]:
+    """A desk of nobody's, whose home is there, in a place that everybody can reach."""
+    with tempfile.TemporaryDirectory() as place:
+        moved = Desk(Path(place))
+        shutil.copytree(desk.place, place, dirs_exist_ok=True)
+        (moved.place / "bin" / "getent").write_text(PASSWD)
+        (moved.place / "bin" / "getent").chmod(0o755)
+        for directory in (moved.place, moved.place / "home", moved.work):
+            directory.chmod(0o755)
+            os.chown(directory, 65534, 65534)
+        yield moved
+
+
+def start(desk: Desk, **mounted: Path) -> subprocess.CompletedProcess[str]:
+    """Run what the container was asked to run, with the directories that the engine would find at each path now."""
+    words = command(desk.called())
+    there = [str(mounted.get(Path(word).name.replace(" ", "_"), word)) for word in words]
+    return subprocess.run(there, capture_output=True, text=True, check=False)
+
+
+def run_as_nobody(desk: Desk, *words: str) -> subprocess.CompletedProcess[str]:
+    return desk.type("--as", "nobody", *words, NOBODYS_HOME=str(desk.place / "home"))
+
+
+@only_root
+def test_what_is_mounted_for_a_user_is_what_the_user_could_reach(shared_desk: Desk) -> None:
+    desk, home = shared_desk, shared_desk.place / "home"
+    kept, logs, secret = home / ".local" / "share" / "tensorflow-docker", home / "logs", desk.place / "secret"
+    secret.mkdir(mode=0o700)
+    (secret / "letters").mkdir(mode=0o755)
+    logs.mkdir(mode=0o755)
+    typed = run_as_nobody(desk, "--tensorboard", str(logs))
+    assert typed.returncode == 0, typed.stderr
+    sources = [one.split(",")[1] for one in options(desk.called(), "--mount")]
+    assert sources == [f"source={one}" for one in (kept, logs, desk.work)]
+    run_as_nobody(desk, "--", "true")
+    assert start(desk, tensorflow=kept).returncode == 0
+    for exchanged in ({"tensorflow": secret / "letters"}, {"tensorflow": kept, "work_dir": secret / "letters"}):
+        refused = start(desk, **exchanged)
+        assert refused.returncode == 125
+        assert "is not the directory that it was" in refused.stderr
+
+
+@only_root
+@pytest.mark.parametrize("what", ["working directory", "event files"])
+def test_a_directory_that_the_user_may_not_enter_is_not_mounted(shared_desk: Desk, what: str) -> None:
+    desk = shared_desk
+    secret = desk.place / "secret"
+    (secret / "letters").mkdir(parents=True, mode=0o755)
+    secret.chmod(0o700)
+    lure = desk.place / "home" / "lure"
+    lure.symlink_to(secret / "letters")
+    words = ["--tensorboard", str(lure)] if what == "event files" else ["x.py"]
+    cwd = str(lure) if what == "working directory" else ""
+    typed = desk.type("--as", "nobody", *words, cwd=cwd, NOBODYS_HOME=str(desk.place / "home"))
+    assert typed.returncode == 125
+    assert "nobody may not enter" in typed.stderr or "is not a directory of event files" in typed.stderr
+    assert not (desk.place / "called").exists()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may run it for others")
