@@ -40,6 +40,7 @@ SCOPES: Mapping[str, Mapping[str, str]] = {
         "package_cache_server",
         "/etc/tensorwright/package_cache/[^/]+",
         "/etc/systemd/system/tensorwright-package-cache(-registry)?[.]service",
+        "/.+/[.]tensorwright-package-cache",  # the mark in its directory, which is a variable
         links="/etc/systemd/system/(nginx|docker-registry)[.]service",
         units="tensorwright-package-cache(-registry)?[.]service",
     ),
@@ -84,9 +85,9 @@ SCOPES: Mapping[str, Mapping[str, str]] = {
     "tensorflow_docker": {
         "files": (
             "/usr/local/bin/(tensorflow-docker|nvidia-docker)|/var/lib/tensorwright/tensorflow_docker/current"
-            "|/etc/systemd/system/tensorwright-[^/]+[.]service"
+            "|/etc/systemd/system/tensorflow-(jupyter|tensorboard)-[^/]+[.]service"
         ),
-        "units": "tensorwright-[^/]+[.]service",
+        "units": "tensorflow-(jupyter|tensorboard)-[^/]+[.]service",
         "images": ANY,
     },
     "tensorflow_source": _installs("tensorflow_source"),

@@ -135,3 +135,16 @@ def test_every_role_that_writes_a_receipt_has_a_scope() -> None:
             if line.strip() == "tensorwright.fleet.receipt:"
         }
     assert written == set(receipt_rules.SCOPES)
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "name"),
+    [
+        ("tensorflow_docker", "files", "/etc/systemd/system/tensorflow-jupyter-alice.service"),
+        ("tensorflow_docker", "units", "tensorflow-tensorboard-alice.service"),
+        ("package_cache_server", "files", "/srv/cache/.tensorwright-package-cache"),
+    ],
+)
+def test_what_a_role_makes_is_its_own(role: str, kind: str, name: str) -> None:
+    footprint = {kind: {name: None}}
+    assert receipt_rules.within(role, f"/var/lib/tensorwright/receipts/{role}.json", footprint) == (footprint, [])
