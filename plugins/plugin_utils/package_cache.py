@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -148,7 +149,7 @@ def _server_problems(variables: Mapping[str, Any]) -> list[Problem]:
         wrong("package_cache_index_seconds", fresh, "which is too little", f"a whole number from {LEAST_SECONDS} on")
     for name in ("package_cache_directory", "package_cache_ca_file"):
         path = variables.get(name, "/etc")
-        if not _DIRECTORY.fullmatch(str(path)) or ".." in str(path):
+        if not _DIRECTORY.fullmatch(str(path)) or ".." in str(path) or posixpath.normpath(str(path)) != str(path):
             wrong(name, path, "which is no path that the cache's settings can hold", "a path without blanks and signs")
     found += _tls_problems(variables)
     proxy = variables.get("ca_certificates_https_proxy") or variables.get("ca_certificates_http_proxy")

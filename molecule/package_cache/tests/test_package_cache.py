@@ -241,8 +241,20 @@ def test_without_the_cache_a_host_goes_to_the_origin_unless_the_site_forbids_it(
     one.check_output("apt-get update && apt-get --quiet install --yes hello && apt-get --quiet purge --yes hello")
 
 
-def test_the_hosts_are_given_back(inventory: Path) -> None:
+def test_a_directory_that_has_other_things_in_it_is_not_taken(inventory: Path, cache: Login) -> None:
+    cache.check_output("mkdir /srv/letters && echo Dear >/srv/letters/one && chmod 0711 /srv/letters")
+    refused = run("playbooks/package_cache.yml", inventory, "--limit", "cache", package_cache_directory="/srv/letters")
+    assert refused.status != 0
+    assert "/srv/letters has other things in it: one; accepted is a directory that is empty" in refused.output
+    assert cache.check_output("stat -c %U:%a /srv/letters") == "root:711"
+    assert cache.file(OBJECTS).is_directory
+
+
+def test_the_hosts_are_given_back(inventory: Path, cache: Login) -> None:
     run("playbooks/uninstall.yml", inventory, "--limit", "one").succeeded()
     assert state.changes(HOSTS["one"], but_for=("/home/alice/", "/home/bob/", "/root/.keras", "/tmp/")) == []
-    run("playbooks/package_cache.yml", inventory, "--limit", "cache", package_cache_state="absent").succeeded()
+    # The variable has come to mean another directory since: what was made goes, and nothing else.
+    changed = {"package_cache_state": "absent", "package_cache_directory": "/srv/letters"}
+    run("playbooks/package_cache.yml", inventory, "--limit", "cache", **changed).succeeded()
+    assert cache.check_output("cat /srv/letters/one && rm -r /srv/letters") == "Dear"
     assert state.changes(HOSTS["cache"], but_for=("/root/.keras", "/tmp/")) == []

@@ -123,6 +123,7 @@ def test_what_no_host_can_use_is_refused(variables: dict[str, Any], message: str
         ({"package_cache_max_mb": 10}, "package_cache_max_mb is 10, which is too little"),
         ({"package_cache_index_seconds": 5}, "package_cache_index_seconds is 5, which is too little"),
         ({"package_cache_directory": "cache"}, "package_cache_directory is 'cache', which is no path"),
+        ({"package_cache_directory": "/srv//cache"}, "package_cache_directory is '/srv//cache', which is no path"),
         ({"package_cache_directory": "/a b;"}, "package_cache_directory is '/a b;', which is no path"),
         ({"ca_certificates_https_proxy": "http://proxy:3128"}, "nginx asks origins without a proxy"),
         ({"package_cache_tls_key": "/etc/hostname"}, "package_cache_tls_key is set without package_cache_tls_certificate"),
