@@ -5,11 +5,10 @@ Nothing in them is ever run as root, for it may be anybody's of the group.
 """
 
 import os
-import shutil
 import subprocess
 from typing import List, NamedTuple, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import permissions, releases, tensorflow_env
+from ansible_collections.tensorwright.fleet.plugins.module_utils import permissions, releases, safe_tree, tensorflow_env
 
 Group = NamedTuple("Group", [("name", str), ("path", str), ("environment", str), ("private", bool)])
 
@@ -27,6 +26,9 @@ def faults(group: Group) -> Optional[str]:
     """Tell what stands against a group's environment, before anything is made."""
     if permissions.group_id(group.name) is None:
         return "there is no group {0}, which is to have {1}".format(group.name, group.path)
+    fault = safe_tree.look(os.path.dirname(group.path))
+    if fault:
+        return "{0} cannot be made: {1}".format(group.path, safe_tree.UnsafePathError(fault))
     if os.path.lexists(group.path) and (os.path.islink(group.path) or not ours(group.path)):
         return "{0} is there already and is no environment of a group; move it away or choose another path".format(
             group.path
@@ -38,7 +40,6 @@ def make(group: Group) -> None:
     """Make it, by the command of the environment that it is to stand on. Raises GroupError."""
     program = os.path.join(group.environment, "bin", "tensorflow-env")
     private = ["--private"] if group.private else []
-    os.makedirs(os.path.dirname(group.path), mode=0o755, exist_ok=True)
     done = subprocess.run(
         [program, "create", "--group", group.name] + private + [group.path],
         stdin=subprocess.DEVNULL,
@@ -71,13 +72,25 @@ def note(group: Group) -> Optional[str]:
 
 def brought(path: str) -> bool:
     """Tell whether anybody has put something into it: what was made for the group is root's, and brings no distributions."""
-    owner = os.lstat(path).st_uid
-    for directory, directories, names in os.walk(path):
-        if any(name.endswith((".dist-info", ".egg-info")) for name in directories):
+    with safe_tree.directory(path) as top:
+        owner = os.fstat(top).st_uid
+        try:
+            return any(
+                status.st_uid != owner or name.endswith((".dist-info", ".egg-info"))
+                for _above, name, _path, status in safe_tree.walk(top)
+            )
+        except safe_tree.UnsafePathError:  # nothing of ours nests so deep
             return True
-        if any(os.lstat(os.path.join(directory, name)).st_uid != owner for name in directories + names):
-            return True
-    return False
+
+
+def clear(path: str, check_mode: bool) -> bool:
+    """Remove what a killed run has left beside an environment; tell whether it had left anything."""
+    work = tensorflow_env.WORKPLACE.format(os.path.basename(path))
+    try:
+        with safe_tree.parent(path) as (above, name):
+            return work in os.listdir(above) if check_mode else tensorflow_env.clear(above, name)
+    except FileNotFoundError:
+        return False
 
 
 def remove(path: str, discard: bool, check_mode: bool) -> Optional[str]:
@@ -92,5 +105,6 @@ def remove(path: str, discard: bool, check_mode: bool) -> Optional[str]:
     if users:
         return "{0} stays, as process {1} uses it.".format(path, ", ".join(map(str, users)))
     if not check_mode:
-        shutil.rmtree(path)
+        with safe_tree.parent(path) as (above, name), tensorflow_env.workplace(above, name) as work:
+            os.rename(name, name, src_dir_fd=above, dst_dir_fd=work)  # where nobody of the group can go on filling it
     return None

@@ -265,14 +265,20 @@ def open_file(
     """
     trusted = who or owners()
     with parent(path, who=trusted) as (above, name):
-        descriptor = os.open(name, MODES[mode] | FILE, permissions, dir_fd=above)
+        return _open_at(above, name, path, mode, permissions, encoding, trusted)
+
+
+def _open_at(
+    above: int, name: str, path: str, mode: str, permissions: int, encoding: Optional[str], who: FrozenSet[int]
+) -> IO[Any]:
+    descriptor = os.open(name, MODES[mode] | FILE, permissions, dir_fd=above)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnsafePathError(Fault(path, "is no regular file", "a regular file or none"))
         if mode != "r" and status.st_nlink > 1:
             raise UnsafePathError(Fault(path, "has other names, which lead to it too", "a file with one name or none"))
-        _refuse(descriptor, path, trusted)
+        _refuse(descriptor, path, who)
         if mode.startswith(("w", "x")):
             os.fchmod(descriptor, permissions)
         if mode == "w":
@@ -351,13 +357,18 @@ def _apply(descriptor: int, asked: Change) -> None:
 # --- trees ------------------------------------------------------------------------------------------------------------
 
 
-def walk(top: int, path: str = "", depth: int = 0) -> Iterator[Tuple[int, str, str, os.stat_result]]:
+def walk(
+    top: int, path: str = "", strict: bool = True, depth: int = 0
+) -> Iterator[Tuple[int, str, str, os.stat_result]]:
     """Yield directory, name, path and status of all entries below an open directory, those in a directory before the directory itself.
 
     path: what `top` is called in errors and in the paths that are yielded. Links are entries and are not followed.
-    Raises UnsafePathError for a tree that is nested so deep that somebody must have meant it.
+    strict: raise UnsafePathError for a tree that is nested so deep that somebody must have meant it, instead of leaving out
+    what lies deeper.
     """
     if depth > DEPTH:
+        if not strict:
+            return
         raise UnsafePathError(Fault(path, "lies {0} directories deep".format(DEPTH), "a tree that is less deep"))
     for name in sorted(os.listdir(top)):
         inner = os.path.join(path, name)
@@ -367,7 +378,7 @@ def walk(top: int, path: str = "", depth: int = 0) -> Iterator[Tuple[int, str, s
                 child = os.open(name, DIRECTORY, dir_fd=top)
                 try:
                     status = os.fstat(child)
-                    for entry in walk(child, inner, depth + 1):
+                    for entry in walk(child, inner, strict, depth + 1):
                         yield entry
                 finally:
                     os.close(child)

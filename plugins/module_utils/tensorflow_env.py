@@ -11,21 +11,28 @@
 
 import argparse
 import contextlib
+import fcntl
 import grp
 import json
 import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 
 # In the host's own copy: Tensorwright writes this file anew; its variables begin with tensorflow_users_.
 # What the host offers to all of its users: written by the role tensorflow_users.
 REGISTRY = "/usr/local/share/tensorwright/environments.json"
 SEAL = ".tensorwright.json"
 STORE = ".tensorwright"
+WORKPLACE = ".{}.tensorwright-new"  # beside a virtualenv, while it is made or removed
+# In the one file that a command is, the text of what is imported here stands in its place.
+IMPORT = "from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree\n"
 # Resolved at each start: the virtualenv follows the environment, a running process stays with the release it began with.
 # It holds the release in use, as the release's own Pythons do; where the environment is gone, Python starts without it. What the
 # release's .pth files do (setuptools' distutils, the CUDA of a release for GPUs) is done here too.
@@ -65,15 +72,36 @@ class RefusedError(Exception):
     """It cannot be done; the text is one sentence."""
 
 
-def shebang(python: str) -> str:
-    """Return the first lines of a script for `python`; the kernel takes no long path there, and none with a blank."""
+def shebang(python: str, option: str = "") -> str:
+    """Return the first lines of a script for `python`; the kernel takes no long path there, and none with a blank.
+
+    option: one of Python's, which may be several letters.
+    """
+    more = " " + option if option else ""
     if len(python) < 120 and not any(character.isspace() for character in python):
-        return "#!{}\n".format(python)
+        return "#!{}{}\n".format(python, more)
     # A sentence for sh that is a string for Python.
-    return "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''\n".format(python)
+    return "#!/bin/sh\n'''exec' \"{}\"{} \"$0\" \"$@\"\n' '''\n".format(python, more)
+
+
+def program(python: str) -> str:
+    """Return this command as a script for `python`, whole in one file.
+
+    Root may start it too, so it is run without the packages of its Python (-S), any of which could have lines run at each start.
+    """
+    import inspect
+
+    helper = "HELPER = r'''{}'''\n".format(inspect.getsource(safe_tree))
+    more = 'safe_tree = type(os)("safe_tree")\nexec(HELPER, safe_tree.__dict__)\n'
+    return shebang(python, "-IS") + inspect.getsource(sys.modules[__name__]).replace(IMPORT, helper + more, 1)
 
 
 # --- which environments there are ------------------------------------------------------------------------------------
+
+
+def release() -> str:
+    """Return the release that this command lies in: Python itself does not know it, as it starts without its packages."""
+    return os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def environment() -> str:
@@ -81,7 +109,7 @@ def environment() -> str:
 
     The host's own command belongs to none.
     """
-    releases = os.path.dirname(os.path.realpath(sys.prefix))
+    releases = os.path.dirname(release())
     store = os.path.dirname(releases)
     return os.path.join(os.path.dirname(store), os.path.basename(releases)) if os.path.basename(store) == STORE else ""
 
@@ -179,26 +207,94 @@ def choose(name: Optional[str], places: List[Place]) -> Place:
 
 
 def create(path: str, group: Optional[str] = None, private: bool = False) -> str:
-    """Make the virtualenv at `path` and return the line that activates it."""
-    import venv
+    """Make the virtualenv at `path` and return the line that activates it.
 
+    It is made in a directory that nobody else can look into, and gets its name last: nobody can have a hand in what is not done.
+    """
     path = os.path.abspath(os.path.expanduser(path))
     gid = group_id(group) if group else None
-    if os.path.lexists(path):
-        raise RefusedError("{} is there already; choose another path".format(path))
-    try:
-        venv.EnvBuilder(with_pip=False, symlinks=True, prompt=os.path.basename(path)).create(path)
-        if sys.prefix == sys.base_prefix:
-            rebase(path)
-        fill(path, GROUP_PTH if group else "")
-        if gid is not None:
-            share(path, gid, private)
-        else:
-            note([place.path for place in own()] + [path])
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+    with above(path) as (directory, name):
+        if name in os.listdir(directory):
+            raise RefusedError("{} is there already; choose another path".format(path))
+        with workplace(directory, name) as work:
+            made = os.path.join(os.path.dirname(path), WORKPLACE.format(name), name)
+            maker(path).create(made)
+            if not os.path.exists(os.path.join(release(), "pyvenv.cfg")):
+                rebase(made)
+            fill(made, path, GROUP_PTH if group else "")
+            if gid is not None:
+                share(work, name, gid, private)
+            os.rename(name, name, src_dir_fd=work, dst_dir_fd=directory)
+    if gid is None:
+        note([place.path for place in own()] + [path])
     return "source {}/bin/activate".format(path)
+
+
+@contextlib.contextmanager
+def above(path: str) -> Iterator[Tuple[int, str]]:
+    """Hold the directory open that a virtualenv is to be in; yields its descriptor and the virtualenv's name."""
+    directory, name = os.path.split(path)
+    if os.geteuid() == 0:
+        descriptor = safe_tree.open_directory(directory, make=0o755)
+    else:  # users may trust their colleagues in what is theirs alone
+        os.makedirs(directory, exist_ok=True)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor, name
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def workplace(directory: int, name: str) -> Iterator[int]:
+    """Make the directory in which what is to be at `name` is made or unmade; afterwards it is gone with all that is left in it.
+
+    What a run left there that was killed goes first. Raises RefusedError while another run works there.
+    """
+    work = WORKPLACE.format(name)
+    clear(directory, name)
+    descriptor = safe_tree.make_private(directory, work)
+    try:
+        with contextlib.suppress(OSError):  # a network file system may lock no directories
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+        safe_tree.remove_at(directory, work)
+
+
+def clear(directory: int, name: str) -> bool:
+    """Remove what a killed run has left of the virtualenv `name` in an open directory; tell whether it had left anything."""
+    work = WORKPLACE.format(name)
+    if work not in os.listdir(directory):
+        return False
+    descriptor = os.open(work, safe_tree.DIRECTORY, dir_fd=directory)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RefusedError("another run is working on {}; wait for it".format(name)) from None
+    except OSError:  # a network file system that locks no directories
+        pass
+    finally:
+        os.close(descriptor)
+    safe_tree.remove_at(directory, work)
+    return True
+
+
+def maker(path: str) -> Any:
+    """Return what makes a virtualenv whose scripts name `path`, wherever it is made."""
+    import venv
+
+    class Maker(venv.EnvBuilder):
+        """Makes virtualenvs that are to be moved."""
+
+        def setup_scripts(self, context: Any) -> None:
+            """Write the scripts that activate it."""
+            context.env_dir = path
+            context.env_exe = os.path.join(path, "bin", os.path.basename(context.env_exe))
+            super().setup_scripts(context)
+
+    return Maker(with_pip=False, symlinks=True, prompt=os.path.basename(path))
 
 
 def rebase(path: str) -> None:
@@ -216,20 +312,28 @@ def rebase(path: str) -> None:
             os.symlink(os.path.join(bin_directory, "python{}.{}".format(*sys.version_info[:2])), program)
 
 
-def fill(path: str, more: str = "") -> None:
-    """Lead a new virtualenv to the environment, its settings and its pip."""
+def write(path: str, text: str, mode: int = 0o644) -> None:
+    """Write a file of a virtualenv that is being made, where nobody else can reach it."""
+    with open(path, "w") as out:
+        out.write(text)
+    os.chmod(path, mode)
+
+
+def fill(made: str, path: str, more: str = "") -> None:
+    """Lead a new virtualenv, which is at `made` and is to be at `path`, to the environment, its settings and its pip."""
     version = "python{}.{}".format(*sys.version_info[:2])
     base = os.path.join(environment(), "lib", version, "site-packages")
-    with open(os.path.join(path, "lib", version, "site-packages", "tensorwright.pth"), "w") as pth:
-        pth.write(PTH.format(base) + more)
+    write(os.path.join(made, "lib", version, "site-packages", "tensorwright.pth"), PTH.format(base) + more)
+    settings = os.path.join(made, "pyvenv.cfg")
+    with open(settings) as source:
+        text = source.read()
+    write(settings, text.replace(made, path))  # its last line says what made it
     settings = os.path.join(environment(), "pip.conf")  # the site's package index and certificates
     if os.path.exists(settings):
-        shutil.copyfile(settings, os.path.join(path, "pip.conf"))
+        with open(settings) as source:
+            write(os.path.join(made, "pip.conf"), source.read())
     for name in ("pip", "pip3"):
-        program = os.path.join(path, "bin", name)
-        with open(program, "w") as script:
-            script.write(shebang(os.path.join(path, "bin", "python")) + PIP)
-        os.chmod(program, 0o755)
+        write(os.path.join(made, "bin", name), shebang(os.path.join(path, "bin", "python")) + PIP, 0o755)
 
 
 def group_id(group: str) -> int:
@@ -240,18 +344,20 @@ def group_id(group: str) -> int:
         raise RefusedError("there is no group {} on this host".format(group)) from None
 
 
-def share(path: str, gid: int, private: bool) -> None:
+def share(work: int, name: str, gid: int, private: bool) -> None:
     """Let a group write to a new virtualenv, and to whatever comes into it; all others may read, unless it is private."""
-    for directory, _directories, names in os.walk(path):
-        os.chown(directory, -1, gid)
-        os.chmod(directory, 0o2775)
-        for name in names:
-            file = os.path.join(directory, name)
-            os.chown(file, -1, gid, follow_symlinks=False)
-            if not os.path.islink(file):
-                os.chmod(file, 0o775 if os.access(file, os.X_OK) else 0o664)
-    if private:
-        os.chmod(path, 0o2770)
+
+    def wanted(status: os.stat_result) -> safe_tree.Change:
+        file = 0o775 if status.st_mode & stat.S_IXUSR else 0o664
+        return safe_tree.Change(-1, gid, 0o2775 if stat.S_ISDIR(status.st_mode) else file)
+
+    top = os.open(name, safe_tree.DIRECTORY, dir_fd=work)
+    try:
+        safe_tree.change_tree(top, wanted)
+        if private:
+            os.fchmod(top, 0o2770)
+    finally:
+        os.close(top)
 
 
 def hand_on(place: Place, arguments: List[str]) -> None:
@@ -412,9 +518,7 @@ def main() -> None:
                 more = ["--group", arguments.group] if arguments.group else []
                 hand_on(place, ["create"] + more + ["--private"] * arguments.private + [path])
             print(create(arguments.path, arguments.group, arguments.private))
-    except RefusedError as refusal:
-        sys.exit("tensorflow-env: {}".format(refusal))
-    except OSError as error:
+    except (RefusedError, OSError) as error:
         sys.exit("tensorflow-env: {}".format(error))
 
 

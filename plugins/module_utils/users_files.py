@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files by which users reach the environments of a host: what each says, and where it lies."""
 
-import inspect
 import json
 import os
 import re
@@ -84,7 +83,7 @@ def registry(
 
 def command() -> Files:
     """The users' command."""
-    return {COMMAND: ("#!{0} -I\n".format(PYTHON) + inspect.getsource(tensorflow_env), 0o755)}
+    return {COMMAND: (tensorflow_env.program(PYTHON), 0o755)}
 
 
 def profile(environments: Sequence[Environment]) -> Files:

@@ -579,7 +579,7 @@ class Builder(object):
     def users_command(self, directory: str) -> Tuple[str, str]:
         """Return the path and the text of a release's own `tensorflow-env`."""
         path = os.path.join(directory, "bin", "tensorflow-env")
-        return path, tensorflow_env.shebang(os.path.join(directory, "bin", "python")) + getsource(tensorflow_env)
+        return path, tensorflow_env.program(os.path.join(directory, "bin", "python"))
 
     def renew_command(self, name: str) -> bool:
         """Give a release that is there already the `tensorflow-env` of today; tell whether it had another one."""

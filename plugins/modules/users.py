@@ -242,6 +242,7 @@ class Work:
 
     def provide(self, group: group_environments.Group) -> None:
         """Make a group's environment, or put its permissions right."""
+        self.clear(group.path)
         if not os.path.lexists(group.path):
             self.changes.append("make {0} for group {1}".format(group.path, group.name))
             if not self.rehearse:
@@ -256,9 +257,15 @@ class Work:
         if note:
             self.notes.append(note)
 
+    def clear(self, path: str) -> None:
+        """Clear what a killed run has left of making or removing a group's environment."""
+        if group_environments.clear(path, self.rehearse):
+            self.changes.append("clear what a run left of {0}".format(path))
+
     def leave_groups(self) -> None:
         """Remove the groups' environments that nobody asks for any more, but for those in which somebody has installed something."""
         for path in sorted(set(self.former.get("trees") or {}) - {group.path for group in self.groups}):
+            self.clear(path)
             if not os.path.lexists(path):
                 continue
             why = group_environments.remove(path, self.asked["discard"], self.rehearse)
@@ -372,7 +379,7 @@ def main() -> None:
     work = Work(module)
     try:
         answer = work.run()
-    except (UsersError, group_environments.GroupError) as error:
+    except (UsersError, group_environments.GroupError, tensorflow_env.RefusedError) as error:
         module.fail_json(msg=str(error), changed=bool(work.changes), changes=work.changes)
     except OSError as error:
         told = "{0}: {1}".format(error.filename, error.strerror)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import grp
-import inspect
 import json
 import os
 import shutil
@@ -124,6 +123,28 @@ def test_what_fails_leaves_nothing_and_says_why(site: Site, mine: Path, tmp_path
     assert not (tmp_path / "half").exists()
 
 
+def test_no_line_that_a_package_has_run_at_each_start_is_run_by_root_s_command(
+    site: Site, mine: Path, tmp_path: Path
+) -> None:
+    (place,) = site.release(site.current).glob("lib/*/site-packages")
+    (place / "evil.pth").write_text(f"import os; open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    group = grp.getgrgid(os.getgid()).gr_name
+    for arguments in (["list"], ["create", "--group", group, str(tmp_path / "shared")]):
+        assert run(site, *arguments).returncode == 0
+        assert not (tmp_path / "ran").exists(), arguments
+    ask(site.path / "bin" / "python", "")
+    assert (tmp_path / "ran").exists(), "the line is one that Python runs"
+
+
+def test_scripts_and_settings_name_the_place_and_not_where_it_was_made(site: Site, mine: Path) -> None:
+    texts = [path.read_text() for path in [*(mine / "bin").iterdir(), mine / "pyvenv.cfg"] if not path.is_symlink()]
+    assert not [text for text in texts if tensorflow_env.WORKPLACE.format("mine") in text]
+    shown = subprocess.check_output(
+        ["sh", "-c", f". {mine}/bin/activate; echo $VIRTUAL_ENV; command -v pip"], text=True
+    )
+    assert shown == f"{mine}\n{mine}/bin/pip\n"
+
+
 def test_help_names_the_environment(site: Site, mine: Path) -> None:
     assert str(site.path) in run(site, "--help").stdout.replace("\n", "")
     assert run(site).returncode == 2
@@ -156,8 +177,7 @@ def registered(site: Site, tmp_path: Path, **more: object) -> Path:
     registry = tmp_path / "environments.json"
     registry.write_text(json.dumps({"shared": [{**row, **more}], "groups": []}))
     command = tmp_path / "tensorflow-env"
-    source = inspect.getsource(tensorflow_env)
-    command.write_text(f"#!{PYTHON} -I\n" + source.replace(tensorflow_env.REGISTRY, str(registry)))
+    command.write_text(tensorflow_env.program(str(PYTHON)).replace(tensorflow_env.REGISTRY, str(registry)))
     command.chmod(0o755)
     return command
 
