@@ -8,6 +8,8 @@ short_description: Provide the planned TensorFlow image, proved by a session
 version_added: 0.1.0
 description:
   - An image is pulled once, by its tag, and is from then on known by what the tag led to. A second run pulls nothing.
+  - Where the engine would ask a mirror of Docker Hub that has no TLS, Docker Hub itself is asked by TLS for the tag's digest,
+    and the image is pulled by that. Where it cannot be asked, the image is refused.
   - An image that is on the host already, such as one that was loaded from a file, is taken as it is.
   - The session test runs in a new image, as an ordinary user and through the launcher, before users get that image.
   - Images of before are kept to go back to, as many as O(keep) says, and those of which there is a container.
@@ -120,7 +122,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images
+from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images, image_digest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Record, Store
 
@@ -206,7 +208,7 @@ def obtain(asked: Dict[str, Any], records: List[Record]) -> Record:
     if image is None and base and asked["build"]:
         image = shared(asked) or built(asked)
     elif image is None:
-        docker_cli.pull(reference, asked["retries"])
+        image_digest.pull(reference, asked["retries"], asked["index"])
         image = find(reference)
     if image is None:
         raise DockerError(
@@ -232,7 +234,7 @@ def shared(asked: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     if not asked["push"] or asked["refresh"]:
         return None
     try:
-        docker_cli.pull(asked["image"], asked["retries"])
+        image_digest.pull(asked["image"], asked["retries"], asked["index"])
     except DockerError as error:
         row = docker_cli.diagnose(error.output)
         if row and row.name in ("no such image", "access denied"):  # many registries deny what they do not have
@@ -245,7 +247,7 @@ def built(asked: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """Build the image, and push it where others are to have it."""
     base = None if asked["refresh"] else find(asked["base"])
     if base is None:
-        docker_cli.pull(asked["base"], asked["retries"])
+        image_digest.pull(asked["base"], asked["retries"], asked["index"])
         base = find(asked["base"])
     docker_images.build(asked["image"], base or {"Id": asked["base"]}, asked["requirements"], asked["index"])
     if asked["push"]:

@@ -20,6 +20,7 @@ _REFERENCE = re.compile(
     r"(?P<name>(?:[\w.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REGISTRY = re.compile(r"[\w.-]+(:\d+)?(/[a-z0-9._/-]+)?")
 _HUB = re.compile(r"(docker\.io/|index\.docker\.io/)")
 
@@ -31,12 +32,13 @@ class Wish:
     image: str = ""
     jupyter: bool = False
     registry: str = ""
+    digest: str = ""  # of the official image
     packages: tuple[str, ...] = ()
 
 
 def read(variables: Mapping[str, object]) -> tuple[Wish, list[Problem]]:
     """The wish, and a problem for each value that no image can have. Values of a wrong type are refused elsewhere."""
-    texts = {name: _text(variables.get(VARIABLES + name)) for name in ("image", "jupyter", "registry")}
+    texts = {name: _text(variables.get(VARIABLES + name)) for name in ("image", "jupyter", "registry", "digest")}
     found = []
     image = texts["image"]
     reference = _REFERENCE.fullmatch(image)
@@ -49,12 +51,19 @@ def read(variables: Mapping[str, object]) -> tuple[Wish, list[Problem]]:
         accepted = "host, host:port or host/path without https://, or empty"
         found.append(_problem("registry", registry, "which is no registry's address", accepted))
         registry = ""
+    digest = texts["digest"]
+    if digest and not _DIGEST.fullmatch(digest):
+        found.append(_problem("digest", digest, "which is no digest", "sha256: and 64 hexadecimal digits, or empty"))
+        digest = ""
+    if digest and image:
+        accepted = "the digest as part of tensorflow_docker_image (name@sha256:…), or empty"
+        found.append(_problem("digest", digest, f"but {VARIABLES}image is '{image}'", accepted))
     given = variables.get(VARIABLES + "extra_packages")
     packages = tuple(str(one) for one in given if isinstance(one, str)) if isinstance(given, (list, tuple)) else ()
     if image and packages:
         accepted = "an image that has what is wanted, or tensorflow_docker_image: empty"
         found.append(_problem("extra_packages", list(packages), f"but {VARIABLES}image is '{image}'", accepted))
-    return Wish(image, texts["jupyter"].lower() in _YES, registry, packages), found
+    return Wish(image, texts["jupyter"].lower() in _YES, registry, digest, packages), found
 
 
 def _text(value: object) -> str:
@@ -145,7 +154,9 @@ def plan(
     version = release.channel if release.channel == "nightly" else release.version
     made_for_gpus = device == "gpu" and not works_on_gpus(release, tables)
     tag = _tag(row.tags, "cpu" if made_for_gpus else device, wish.jupyter, python).replace("X", version, 1)
-    found = Image(f"{prefix}{row.repository}", tag, programs=_programs(wish, row, series.tensorboard))
+    found = Image(
+        f"{prefix}{row.repository}", tag, wish.digest or None, programs=_programs(wish, row, series.tensorboard)
+    )
     notes = []
     if wish.jupyter and not any("jupyter" in one for one in row.tags):
         notes.append(f"The images of TensorFlow {release.version} all have Jupyter.")

@@ -77,6 +77,7 @@ _ROLE_NAMES = (
     "docker_image",
     "docker_jupyter",
     "docker_extra_packages",
+    "docker_digest",
     "docker_registry",
     "docker_builder",
     "docker_refresh",

@@ -12,10 +12,11 @@ import re
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.doubles import tensorflow_image
-from tests.hosts import images, scenario_hosts
+from tests.hosts import Host, images, scenario_hosts
 from tests.hosts.containers import LABEL, NETWORK, inside, podman
 
 NAME = "registry-1.docker.io"
@@ -40,15 +41,20 @@ DISTRUST = "rm /usr/local/share/ca-certificates/docker-hub.crt && update-ca-cert
 
 def main() -> None:
     """Start it for molecule's current scenario, and let the scenario's hosts trust it."""
-    group = os.environ["MOLECULE_SCENARIO_NAME"]
-    tensorflow_image.serve(group, f"{LABEL}={group}", NETWORK)
+    begin(os.environ["MOLECULE_SCENARIO_NAME"], scenario_hosts())
+
+
+def begin(group: str, hosts: Iterable[Host]) -> str:
+    """Start it, and let hosts trust it; return the address of the registry, by plain http, as a mirror of it."""
+    mirror = tensorflow_image.serve(group, f"{LABEL}={group}", NETWORK)
     with tempfile.TemporaryDirectory() as directory:
         tls = Path(directory, "tls")
         tls.mkdir(mode=0o755)
         sign(tls / "hub.crt", tls / "hub.key")
         serve(group, tls)
-        for host in scenario_hosts():
+        for host in hosts:
             inside(host, TRUST, (tls / "hub.crt").read_text())
+    return mirror
 
 
 def sign(certificate: Path, key: Path) -> None:
@@ -81,9 +87,11 @@ def start(group: str, name: str, alias: str, tls: Path, image: str, program: lis
 
 
 def askers(group: str) -> set[str]:
-    """Return the addresses from which the Hub itself was asked."""
+    """Return the addresses from which the Hub itself was asked for layers and configurations."""
     log = subprocess.run(["podman", "logs", f"{group}-docker-hub"], check=True, capture_output=True, text=True)
-    return set(re.findall(r'^(\S+) \S+ \S+ \[[^]]*\] "(?:GET|HEAD) /v2/', log.stdout + log.stderr, re.MULTILINE))
+    return set(
+        re.findall(r'^(\S+) \S+ \S+ \[[^]]*\] "(?:GET|HEAD) /v2/\S+/blobs/', log.stdout + log.stderr, re.MULTILINE)
+    )
 
 
 def blobs(group: str) -> Counter[str]:

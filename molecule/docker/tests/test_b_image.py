@@ -13,9 +13,8 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests import browser
-from tests.doubles import container_image, tensorflow_image
+from tests.doubles import container_image, docker_hub, tensorflow_image
 from tests.hosts import Host, inside, scenario_hosts, state
-from tests.hosts.containers import LABEL, NETWORK
 from tests.runs import GREETING, SESSION, run
 
 MACHINES = ["debian12", "debian13"]
@@ -60,9 +59,10 @@ UNITS = ["tensorflow-jupyter-alice", "tensorflow-tensorboard-alice", "tensorflow
 
 @pytest.fixture(scope="session")
 def mirror() -> str:
-    """The address of a registry that serves the images."""
-    group = os.environ["MOLECULE_SCENARIO_NAME"]
-    return tensorflow_image.serve(group, f"{LABEL}={group}", NETWORK)
+    """The address of a registry that serves the images by plain http, as a mirror of a stand-in of Docker Hub."""
+    return docker_hub.begin(
+        os.environ["MOLECULE_SCENARIO_NAME"], [one for one in scenario_hosts() if one.name in MACHINES]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -409,6 +409,7 @@ def test_an_engine_that_nobody_uses_goes_as_well_and_the_host_is_as_it_was(
     root.check_output("docker image prune --all --force")
     root.check_output("apt-get purge -y -q busybox-static")  # that the image of these tests was made of
     site("playbooks/uninstall.yml", "--limit", "debian13").succeeded()
+    inside(machine, docker_hub.DISTRUST)
     # The test host has a file system of its own there, which the engine has given its mode.
     mount = "files: /var/lib/docker: directory"
     assert [line for line in state.changes(machine, but_for=THEIRS) if not line.startswith(mount)] == []

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import bundle_images
 from testinfra.host import Host as Login
 
-from tests.doubles import docker_hub, tensorflow_image
+from tests.doubles import docker_hub, false_mirror, tensorflow_image
 from tests.hosts import inside, scenario_hosts, state
 from tests.hosts.containers import address_of, podman
 from tests.runs import GREETING, SESSION, run
@@ -78,6 +78,26 @@ def test_without_the_cache_the_engine_asks_docker_hub(inventory: Path, cache: Lo
     again = docker_hub.blobs(GROUP) - before
     assert len(again) >= 3
     assert set(again.values()) == {1}, again
+
+
+def test_whoever_answers_in_the_place_of_the_cache_does_not_choose_the_image(
+    inventory: Path, cache: Login, logins: Logins
+) -> None:
+    """The cache is still away. An engine that is told the tag takes what it is given; a host asks Docker Hub which image it is."""
+    inside(HOSTS["cache"], "cat >/root/false_mirror.py", Path(false_mirror.__file__).read_text())
+    cache.check_output("systemd-run --quiet --unit false-mirror python3 /root/false_mirror.py 8180")
+    one = logins("root", MACHINES)["debian12"]
+    command = f"docker image inspect --format '{{{{.Config.Cmd}}}}' {IMAGE}"
+    try:
+        one.check_output(FORGET)
+        one.check_output(f"docker pull --quiet {IMAGE}")
+        assert one.check_output(command) == f"[{false_mirror.COMMAND}]"
+        one.check_output(FORGET)
+        run("site.yml", inventory, "--limit", "debian12").succeeded()
+        assert one.check_output(command) == "[/bin/bash]"
+        assert logins("alice", MACHINES)["debian12"].check_output("tensorflow-docker -c %s", SESSION) == GREETING
+    finally:
+        cache.check_output("systemctl stop false-mirror && rm /root/false_mirror.py")
 
 
 def test_an_image_of_a_bundle_is_loaded_and_then_asked_of_nobody(

@@ -293,3 +293,17 @@ def test_images_of_nightly_builds_are_not_chosen_as_wheels_are(build: str) -> No
         "accepted: keep, with tensorflow_docker_refresh: true for one run that asks for it again."
     )
     assert refused(debian(), {"nightly": build}) == []  # another release is wanted
+
+
+def test_the_digest_of_the_official_image() -> None:
+    image = docker(debian(), digest=DIGEST)["image"]
+    assert (image["reference"], image["tag"]) == (f"tensorflow/tensorflow@{DIGEST}", "2.21.0")
+    built = docker(debian(), digest=DIGEST, extra_packages=["pandas"])["image"]
+    assert built["base"] == f"tensorflow/tensorflow@{DIGEST}"
+    assert "@" not in built["reference"]
+    (problem,) = refused(debian(), digest="latest")
+    assert problem == (
+        "tensorflow_docker_digest is 'latest', which is no digest; accepted: sha256: and 64 hexadecimal digits, or empty."
+    )
+    (problem,) = refused(debian(), digest=DIGEST, image="example.org/tf:7")
+    assert f"tensorflow_docker_digest is '{DIGEST}', but tensorflow_docker_image is 'example.org/tf:7'" in problem
