@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import builtins
+import itertools
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
 
+ROOT = Path(__file__).resolve().parents[1]
 Action = Callable[[int, str], None]
 # What changes names, modes, sizes, or what a power cut leaves.
 CALLS = (
@@ -81,11 +86,62 @@ def _of(descriptor: int) -> str:
         return ""
 
 
-def dying(at: int) -> Action:
-    """Return an action that kills this process before the change of that number."""
+def dying(at: int | str) -> Action:
+    """Return an action that kills this process before the change of that number, or the first that is described so."""
 
-    def die(count: int, _what: str) -> None:
-        if count == at:
+    def die(count: int, what: str) -> None:
+        if at in (count, what):
+            print(what, file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
     return die
+
+
+KILLED = """
+import json, sys
+from pathlib import Path
+from tests import interruptions
+asked = json.load(sys.stdin)
+interruptions.watch(Path(asked["root"]), interruptions.dying(asked["at"]))
+exec(asked["program"], {"asked": asked["about"]})
+"""
+MODULE = "from tests.unit.environments import run_module; run_module('environment', **asked)"
+
+
+def killed(root: Path, at: int | str, about: Any, program: str = MODULE) -> str | None:
+    """Run a program, by default the module, in a process that is killed before a change below `root`; return which one that was.
+
+    None: there is no such change. `about` is what the program knows as `asked`.
+    """
+    asked = {"root": str(root), "at": at, "about": about, "program": program}
+    ran = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/collections"},
+    )
+    if ran.returncode == 0:
+        return None
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    return ran.stderr.strip().splitlines()[-1]
+
+
+def sweep(root: Path, about: Any, check: Callable[[str], object], program: str = MODULE) -> list[str]:
+    """Kill a program before each of its changes, each time from what is below `root` now, and check what is there after each.
+
+    Return the changes.
+    """
+    saved = root.with_name(root.name + ".saved")
+    found: list[str] = []
+    subprocess.run(["cp", "-a", root, saved], check=True)
+    for at in itertools.count(1):
+        what = killed(root, at, about, program)
+        if what is None:
+            return found
+        found.append(what)
+        check(f"{at}: {what}")
+        shutil.rmtree(root)
+        subprocess.run(["cp", "-a", saved, root], check=True)
+    raise AssertionError("a count ends never")

@@ -5,7 +5,6 @@ The kernel writes files to the disk up to half a minute after they were written,
 may keep a mark that was synced by itself and lose what it stands for.
 """
 
-import ctypes
 import errno
 import os
 
@@ -15,6 +14,8 @@ UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF)
 
 def sync_filesystem(path: str) -> None:
     """Wait until all that was written to the file system of `path` is on its disk. Raises OSError where the disk refuses."""
+    import ctypes  # which costs each look at a host more than all else that is imported here
+
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading what may not be there, and writing so that a reader never sees half a file."""
 
+import glob
 import hashlib
 import os
 import tempfile
-from typing import Optional
+from typing import List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, workplaces
+
+# What a file is called, after its own name, until it is whole; no program that reads a directory of settings takes it for one.
+TEMPORARY = ".{}.tensorwright-"
+LONGEST = 100  # characters of the file's name in it
 
 
 def text(path: str) -> str:
@@ -48,14 +53,26 @@ def replace(path: str, content: str, mode: int = 0o644) -> None:
 
 def replace_bytes(path: str, content: bytes, mode: int = 0o644) -> None:
     """Give the path these bytes in one step."""
-    directory = os.path.dirname(path)
+    directory, name = os.path.split(path)
     _make(directory)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)
+    for rest in abandoned(path):
+        os.unlink(rest)
+    handle, temporary = tempfile.mkstemp(prefix=TEMPORARY.format(name[:LONGEST]), dir=directory)
     try:
         with os.fdopen(handle, "wb") as stream:
+            workplaces.take(stream)  # so that nobody takes it for abandoned
             stream.write(content)
-        os.chmod(temporary, mode)
-        durable.rename(temporary, path)
+            stream.flush()
+            os.chmod(temporary, mode)
+            durable.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def abandoned(path: str) -> List[str]:
+    """Return what writers that were killed have left beside the file at `path`, whose name may be * for all in its directory."""
+    directory, name = os.path.split(path)
+    name = name if name == "*" else glob.escape(name[:LONGEST])
+    pattern = os.path.join(glob.escape(directory), TEMPORARY.format(name) + "?" * 8)  # as many as mkstemp takes
+    return [rest for rest in sorted(glob.glob(pattern)) if not workplaces.is_held(rest)]

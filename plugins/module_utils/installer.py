@@ -8,7 +8,6 @@ import glob
 import os
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 import zipfile
@@ -21,7 +20,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     durable,
     files,
     processes,
-    releases,
+    workplaces,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
@@ -110,12 +109,9 @@ class Installer(object):
 
     @contextlib.contextmanager
     def workplace(self) -> Iterator[str]:
-        """Make a directory for what is not finished; what a killed run leaves of it is known by its name."""
-        directory = tempfile.mkdtemp(prefix=releases.UNFINISHED.format(os.getpid()), dir=self.tools)
-        try:
+        """Make a directory for what is not finished."""
+        with workplaces.workplace(self.tools) as directory:
             yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
 
     def fetch(self, project: str, wheel: Dict[str, str], directory: str) -> str:
         """Fetch a tool's pinned wheel into a directory and return its path. Raises InstallError."""

@@ -8,10 +8,8 @@
 """
 
 import contextlib
-import datetime
 import errno
 import fcntl
-import glob
 import hashlib
 import json
 import os
@@ -22,7 +20,7 @@ import stat
 import time
 from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, workplaces
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions
 
 STORE = ".tensorwright"
@@ -31,7 +29,6 @@ HOLD = ".tensorwright.hold"  # locked by every Python of the release; the seal i
 STORE_LOCK = ".store"  # in locks/: held, shared, by every run; whoever removes the store needs it alone
 SHARED = ("cache", "locks", "log", "receipts", "tools")
 ON_DEMAND = ("runtimes", "builds")  # shared too, but made only where a role puts something there
-UNFINISHED = "unfinished-{}-"  # with a process id: what that process fetches into the shared directories
 LAYOUT = 1  # part of every release's name: a change in how releases are laid out makes new ones
 
 
@@ -42,11 +39,6 @@ class StoreError(Exception):
 def now() -> str:
     """Return the time in UTC, ISO 8601, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def moment() -> str:
-    """Return the time in UTC, fine enough to tell which of two releases was put to use later."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def user_name(uid: int) -> str:
@@ -97,6 +89,7 @@ class Environment(object):
         self.releases = os.path.join(self.store, self.name)
         # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found.
         self.fresh_link = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
+        self.receipt = self.shared("receipts", self.name + ".json")
         self._store_lock: Optional[IO[str]] = None
         if not self.name or self.name in SHARED + ON_DEMAND + (STORE,) or STORE in self.parent.split(os.sep):
             raise StoreError(
@@ -158,7 +151,7 @@ class Environment(object):
             head, name = os.path.split(os.readlink(self.path))
             if head in (self.target(), self.releases) and name not in ("", os.curdir, os.pardir):
                 return name
-            if os.path.exists(self.shared("receipts", self.name + ".json")):
+            if os.path.exists(self.receipt):
                 return None  # our link, which somebody has pointed elsewhere
         raise StoreError(
             "{} is there already and was not made by Tensorwright; move it away or choose another path".format(
@@ -207,14 +200,39 @@ class Environment(object):
 
     def sealed_releases(self) -> List[str]:
         """Return the names of the sealed releases, the one that was last put to use first."""
+        current = self.current()
         seals = [(self.sealed(name), name) for name in self.all_releases()]
-        dated = [(str(seal.get("used") or ""), name) for seal, name in seals if seal]
-        return [name for _used, name in sorted(dated, reverse=True)]
+        ranked = [(_place(seal), name == current, str(seal.get("used") or ""), name) for seal, name in seals if seal]
+        return [name for _place, _is_current, _used, name in sorted(ranked, reverse=True)]
 
     def earlier(self) -> List[str]:
         """Return the sealed releases that were in use before the current one, the last one first."""
         current = self.current()
-        return [name for name in self.sealed_releases() if name != current and (self.sealed(name) or {}).get("used")]
+        seals = ((self.sealed(name) or {}, name) for name in self.sealed_releases() if name != current)
+        return [name for seal, name in seals if _place(seal) or seal.get("used")]
+
+    def put_to_use(self, release: str) -> None:
+        """Let the path lead to a sealed release, and count it as the last one that was put to use; call it under the lock.
+
+        Counted after the switch: a run that is cut between the two leaves no release that was never in use among the earlier ones.
+        """
+        current = self.current()
+        if current not in (None, release):
+            self.count(str(current))  # the run that put it to use may have been cut before this
+        self.switch(release)
+        self.count(release)
+
+    def count(self, release: str) -> None:
+        """Give the release in use the next place in the order of use, if it does not have the last one; call it under the lock.
+
+        Not by the clock, which may be wrong on the day of an install. Seals without a place are of earlier versions, and come first.
+        """
+        seal = self.sealed(release)
+        if seal is None:
+            return
+        last = max(_place(self.sealed(name) or {}) for name in self.all_releases())
+        if not _place(seal) or _place(seal) < last:
+            self.seal(release, dict(seal, place=last + 1, used=now()))
 
     # --- clearing -------------------------------------------------------------------------------------------------
 
@@ -228,13 +246,20 @@ class Environment(object):
         ]
 
     def stale(self) -> List[str]:
-        """Return the files that runs which were killed have left outside the releases."""
+        """Return the files that runs which were killed have left beside what they stand for; call it under the lock."""
         own = (self.fresh_link, self.shared("log", self.name + ".log.pip"))
         found = [path for path in own if os.path.lexists(path)]
-        for path in sorted(glob.glob(os.path.join(glob.escape(self.shared("tools")), UNFINISHED.format("*") + "*"))):
-            process = os.path.basename(path).split("-")[1]
-            if not os.path.exists("/proc/" + process):
-                found.append(path)
+        found += files.abandoned(self.receipt)
+        for name in self.all_releases():
+            for place in (self.directory(name), os.path.join(self.directory(name), "bin")):
+                found += files.abandoned(os.path.join(place, "*"))
+        return found + workplaces.abandoned(self.shared("tools"))
+
+    def clear_stale(self) -> List[str]:
+        """Remove what killed runs have left beside what it stands for, and return it; call it under the lock."""
+        found = self.stale()
+        for path in found:
+            remove_tree(path)
         return found
 
     def remove(self, release: str) -> None:
@@ -311,6 +336,12 @@ class Environment(object):
         os.unlink(self.shared("locks", self.name + ".lock"))
 
 
+def _place(seal: Dict[str, Any]) -> int:
+    """Return a release's place in the order of use, from 1; 0 for one that has none."""
+    place = seal.get("place")
+    return place if isinstance(place, int) else 0
+
+
 def _open(path: str) -> IO[str]:
     # For its owner alone: whoever may open the file could hold the lock for ever.
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
@@ -360,17 +391,9 @@ def users_of(release: str) -> List[int]:
     for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
         if pid != os.getpid() and _uses(pid, pattern):
             found.append(pid)
-    if not found and _held(os.path.join(release, HOLD)):
+    if not found and workplaces.is_held(os.path.join(release, HOLD)):
         found.append(0)
     return found
-
-
-def _held(hold: str) -> bool:
-    try:
-        with open(hold, "r+") as lock:  # for writing: over NFS, only that may be locked exclusively
-            return not _flock(lock, fcntl.LOCK_EX)
-    except OSError:
-        return False
 
 
 def _uses(pid: int, pattern: Pattern[bytes]) -> bool:

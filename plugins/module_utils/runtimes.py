@@ -13,7 +13,6 @@ import json
 import os
 import subprocess
 import tarfile
-import tempfile
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -26,6 +25,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     package_cache,
     processes,
     releases,
+    workplaces,
 )
 
 DIRECTORY = "runtimes"
@@ -81,7 +81,7 @@ class Runtimes(object):
         if not self.whole(name, sha256):
             if os.path.lexists(place):
                 releases.remove_tree(place)
-            with self._workplace() as work:
+            with workplaces.workplace(self.environment.shared("tools")) as work:
                 fetched = os.path.join(work, "fetched")
                 self._fetch(url, fetched, sha256, site)
                 try:
@@ -100,16 +100,6 @@ class Runtimes(object):
             os.unlink(fresh)
         os.symlink(os.path.basename(place), fresh)
         durable.rename(fresh, self.link(name))
-
-    @contextlib.contextmanager
-    def _workplace(self) -> Iterator[str]:
-        # Named as what the installers fetch is, so that what a killed run leaves is found and cleared.
-        tools = self.environment.shared("tools")
-        work = tempfile.mkdtemp(prefix=releases.UNFINISHED.format(os.getpid()), dir=tools)
-        try:
-            yield work
-        finally:
-            releases.remove_tree(work)
 
     @staticmethod
     def _fetch(url: str, target: str, sha256: str, site: Dict[str, Any]) -> None:

@@ -266,6 +266,7 @@ class Builder(object):
             self.result["added_by_users"] = self.added_by_users(previous)
         if previous != name or built:
             self.prove_and_switch(name)
+        environment.count(name)
         for release in self.distrusted:  # nobody is to go back to it, and it goes as soon as nothing uses it
             remove_file(os.path.join(environment.directory(release), releases.SEAL))
         seal = environment.sealed(name) or {}
@@ -558,8 +559,8 @@ class Builder(object):
         seal = environment.sealed(name) or {}
         if "session" not in self.result:
             seal.update(session=self.prove(environment.directory(name)), proved=releases.now())
-        environment.seal(name, dict(seal, used=releases.moment()))
-        environment.switch(name)
+            environment.seal(name, seal)
+        environment.put_to_use(name)
         self.result["changed"] = True
 
     def adjust(self, name: str, host: Dict[str, Any]) -> bool:
@@ -631,8 +632,7 @@ class Builder(object):
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
             "trees": {directory: {}} if self.is_shared() else {},
         }
-        path = environment.shared("receipts", environment.name + ".json")
-        if receipts.write(path, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):
+        if receipts.write(environment.receipt, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):
             self.result["changed"] = True
 
     # --- state: rolled_back ---------------------------------------------------------------------------------------
@@ -660,7 +660,7 @@ class Builder(object):
     def absent(self) -> None:
         """Remove the environment wholly: its link, its releases, what leads the system's Python to it, its receipt."""
         environment = self.environment
-        receipt = environment.shared("receipts", environment.name + ".json")
+        receipt = environment.receipt
         names = environment.all_releases()
         current = environment.current()
         busy = {name: releases.users_of(environment.directory(name)) for name in names}
@@ -690,8 +690,9 @@ class Builder(object):
             durable.sync(environment.parent)
         for name in names:
             environment.remove(name)
-        for path in (environment.shared("log", environment.name + ".log"), receipt, environment.fresh_link):
+        for path in (environment.shared("log", environment.name + ".log"), receipt):
             remove_file(path)
+        environment.clear_stale()
         for path in doomed:
             source_build.remove(path)
         if os.path.isdir(environment.releases):

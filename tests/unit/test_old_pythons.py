@@ -54,7 +54,7 @@ environment = releases.Environment(sys.argv[1])
 for name in ("one", "two"):
     with environment.locked(1):
         os.makedirs(os.path.join(environment.directory(name), "lib", "python3.x", "site-packages"))
-        environment.seal(name, {"contents": {}, "distributions": {}, "used": releases.moment()})
+        environment.seal(name, {"contents": {}, "distributions": {}, "used": releases.now()})
         environment.switch(name)
 assert (environment.current(), environment.earlier(), environment.surplus(1)) == ("two", ["one"], ["one"])
 assert releases.users_of(environment.directory("one")) == []

@@ -21,7 +21,7 @@ from tests.runs import GREETING, ROOT, SESSION, Run, command, environment
 INSTALLER = "[/]uv.* pip install"  # the brackets keep pgrep's own shell from matching
 WHEEL_BEGUN = 60_000_000  # bytes received; what is not TensorFlow's own wheel is smaller
 # What is written beside its place first: seals, receipts, the link, tools and downloads.
-PARTIAL = ["*.new", ".*.tensorwright-new", "unfinished-*", "*.part*", ".tmp*"]
+PARTIAL = ["*.new", ".*.tensorwright-*", "*.building", "unfinished-*", "*.part*", ".tmp*"]
 LEFTOVERS = f"/opt /var/lib/tensorwright {' -o '.join(f'-name {shlex.quote(name)}' for name in PARTIAL)}"
 VERSION = "import tensorflow; print(tensorflow.__version__)"
 

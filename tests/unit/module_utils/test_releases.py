@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import releases, workplaces
 from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import Environment, StoreError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -267,7 +267,7 @@ def test_intact_needs_a_python(environment: Environment) -> None:
     assert not environment.intact("one")
 
 
-def test_sealed_releases_come_in_the_order_of_their_use(environment: Environment) -> None:
+def test_sealed_releases_of_earlier_versions_come_in_the_order_of_their_times(environment: Environment) -> None:
     make_release(environment, "aaa", "2026-01-02T00:00:00.000001Z")
     make_release(environment, "bbb", "2026-01-02T00:00:00.000002Z")
     make_release(environment, "ccc", "2026-01-01T00:00:00.000003Z")
@@ -283,10 +283,49 @@ def test_a_release_that_was_never_in_use_is_not_an_earlier_one(environment: Envi
     assert environment.earlier() == ["old"]
 
 
-def test_moments_tell_two_switches_within_a_second_apart() -> None:
-    first = releases.moment()
-    assert first < releases.moment()
-    assert first[:17] == releases.now()[:17]
+def test_the_order_of_use_is_counted_whatever_the_clock_says(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, year in (("first", 2030), ("second", 2026), ("third", 2024)):
+        monkeypatch.setattr(releases, "now", lambda year=year: f"{year}-01-01T00:00:00Z")
+        make_release(environment, name, "")
+        environment.put_to_use(name)
+    assert environment.earlier() == ["second", "first"]
+    assert environment.surplus(2) == ["first"]
+    environment.put_to_use("second")
+    assert environment.earlier() == ["third", "first"]
+    assert environment.surplus(2) == ["first"]
+
+
+def test_releases_of_earlier_versions_come_before_all_that_are_counted(environment: Environment) -> None:
+    make_release(environment, "ahead", "2030-01-01")  # the clock was
+    make_release(environment, "right", "2026-01-02")
+    make_release(environment, "new", "")
+    environment.switch("right")
+    assert environment.sealed_releases() == ["right", "ahead", "new"]
+    environment.put_to_use("new")
+    assert environment.earlier() == ["right", "ahead"]
+    assert environment.surplus(2) == ["ahead"]
+
+
+def test_a_run_that_was_cut_before_it_counted_the_release_is_made_up_for(environment: Environment) -> None:
+    for name in ("old", "cut", "new"):
+        make_release(environment, name, "")
+    environment.put_to_use("old")
+    environment.switch("cut")
+    assert environment.earlier() == ["old"]
+    environment.put_to_use("new")
+    assert environment.earlier() == ["cut", "old"]
+
+
+def test_a_rollback_that_was_cut_before_it_counted_is_made_up_for(environment: Environment) -> None:
+    for name in ("old", "new", "newest"):
+        make_release(environment, name, "")
+    environment.put_to_use("old")
+    environment.put_to_use("new")
+    environment.switch("old")
+    environment.put_to_use("newest")
+    assert environment.earlier() == ["old", "new"]
 
 
 # -- clearing ---------------------------------------------------------------------------------------------------------
@@ -379,17 +418,49 @@ def test_the_release_rolled_back_to_is_no_surplus(environment: Environment) -> N
     assert environment.surplus(1) == ["c", "b"]
 
 
-def test_files_of_a_killed_run_are_stale_those_of_a_running_one_are_not(environment: Environment) -> None:
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    for pid in (dead.pid, os.getpid()):
-        Path(environment.shared("tools", f"unfinished-{pid}-abcd")).mkdir()
+HOLDING = """
+import os, sys, time
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, workplaces
+with workplaces.workplace(sys.argv[1]):
+    durable.rename = lambda temporary, path: print('ready', flush=True) or time.sleep(60)
+    files.replace(sys.argv[2], 'text')
+"""
+
+
+def test_what_a_killed_run_left_is_stale_what_a_running_one_has_is_not(environment: Environment) -> None:
+    """Whether it runs is told by its locks: over a store of several hosts, a process id says nothing."""
+    tools, directory = environment.shared("tools"), make_release(environment, "one", "2026")
     Path(environment.shared("log", "tensorflow.log.pip")).touch()  # what pip says more, of a run that did not end
     Path(environment.shared("log", "other.log.pip")).touch()
-    assert environment.stale() == [
-        environment.shared("log", "tensorflow.log.pip"),
-        environment.shared("tools", f"unfinished-{dead.pid}-abcd"),
-    ]
+    alive = {"PYTHONPATH": f"{ROOT}:{ROOT}/collections"}
+    with (
+        running(sys.executable, "-c", HOLDING, tools, environment.receipt, **alive) as dying,
+        running(sys.executable, "-c", HOLDING, tools, directory / releases.SEAL, **alive) as living,
+    ):
+        assert hear(dying) == hear(living) == "ready"
+        kept = set(os.listdir(directory)), set(os.listdir(environment.shared("receipts")))
+        dying.kill()
+        dying.wait()
+        (held,) = (path for path in Path(tools).glob("*.lock") if workplaces.is_held(str(path)))
+        stale = environment.stale()
+        assert stale[0] == environment.shared("log", "tensorflow.log.pip")
+        assert [os.path.basename(path)[:30] for path in stale[1:2]] == [".tensorflow.json.tensorwright-"]
+        assert len(stale) == 4  # and a workplace with its lock
+        assert not {str(held), str(held.with_suffix(""))} & set(stale)
+        environment.clear_stale()
+        assert environment.stale() == []
+        assert {path.name for path in Path(tools).iterdir()} == {held.name, held.stem}
+        assert set(os.listdir(directory)) == kept[0]
+        assert set(os.listdir(environment.shared("receipts"))) == kept[1] - {os.path.basename(stale[1])}
+    assert len(environment.stale()) == 3
+
+
+def test_a_writer_clears_what_one_before_it_left(environment: Environment) -> None:
+    directory = make_release(environment, "one", "2026")
+    rest = directory / f".{releases.SEAL}.tensorwright-abcdefgh"
+    rest.touch()
+    environment.seal("one", {**(environment.sealed("one") or {}), "place": 1})
+    assert not rest.exists()
 
 
 # -- who uses a release -----------------------------------------------------------------------------------------------

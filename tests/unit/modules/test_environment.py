@@ -47,7 +47,8 @@ def nothing_left_over(site: Site) -> bool:
     assert all((site.release(name) / ".tensorwright.json").exists() for name in site.releases)
     assert sorted(os.listdir(site.path.parent)) == [".tensorwright", "tensorflow"]
     assert sorted(os.listdir(site.store / "tools")) == [f"uv-{uv_wheel.VERSION}"]
-    assert not [path for path in site.store.rglob("*") if ".new" in path.suffix or ".part" in path.suffix]
+    signs = (".new", ".part", ".building", ".tensorwright-")
+    assert not [path for path in site.store.rglob("*") if any(sign in path.name for sign in signs)]
     return True
 
 
@@ -550,7 +551,7 @@ def test_a_release_that_was_never_in_use_is_not_rolled_back_to(site: Site, old: 
     new = site.present("2.21.0")["release"]
     seal = site.seal(new)
     site.state("rolled_back")
-    (site.release(new) / ".tensorwright.json").write_text(json.dumps({**seal, "used": None}))
+    (site.release(new) / ".tensorwright.json").write_text(json.dumps({**seal, "used": None, "place": None}))
     failed = site.state("rolled_back")
     assert "has no earlier release to go back to" in failed["msg"]
 
