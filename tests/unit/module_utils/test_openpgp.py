@@ -52,6 +52,75 @@ def test_armor_is_read_back(keys: dict[str, bytes], tmp_path: Path) -> None:
     assert shown.count(b"fpr:") == 2
 
 
+@pytest.fixture(scope="module", params=["rsa2048", "ed25519"])
+def mixed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The right key, with a subkey that signs, and another one like it; each with its parts (tag of the packet → packet)."""
+    home = tmp_path_factory.mktemp("gnupg")
+    home.chmod(0o700)
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--passphrase", ""]
+    found = {}
+    for name in ("right", "other"):
+        subprocess.run(
+            [*gpg, "--quick-generate-key", name, request.param, "cert", "never"], check=True, capture_output=True
+        )
+        listing = subprocess.check_output([*gpg, "--with-colons", "--list-keys", name], text=True)
+        (fingerprint,) = [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")]
+        subprocess.run(
+            [*gpg, "--quick-add-key", fingerprint, request.param, "sign", "never"], check=True, capture_output=True
+        )
+        found[name] = subprocess.check_output([*gpg, "--export", name])
+    subprocess.run(
+        [*gpg, "--yes", "--default-key", "other", "--quick-sign-key", fingerprint_of(found["right"])], check=True
+    )
+    found["signed by the other"] = subprocess.check_output([*gpg, "--export", "right"])
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
+    shutil.rmtree(home, ignore_errors=True)
+    return found
+
+
+def fingerprint_of(key: bytes) -> str:
+    return openpgp.certificates(key)[0].fingerprint
+
+
+def parts(key: bytes) -> list[bytes]:
+    """Key, user, the key's signature on it, subkey, the key's signature on that."""
+    return [key[start:end] for _tag, start, _body, end in openpgp._packets(key)]
+
+
+def shown(key: bytes, home: Path) -> list[str]:
+    """What gpg itself finds in it."""
+    told = subprocess.check_output(
+        ["gpg", "--homedir", str(home), "--show-keys", "--with-colons"], input=key, stderr=subprocess.DEVNULL
+    ).decode()
+    return [line.split(":")[9] for line in told.splitlines() if line.startswith(("fpr", "uid"))]
+
+
+def test_a_key_keeps_its_own_subkeys(mixed: dict[str, bytes], tmp_path: Path) -> None:
+    (found,) = openpgp.certificates(mixed["right"])
+    assert found.content == mixed["right"]
+    assert len(shown(found.content, tmp_path)) == 3
+
+
+def test_of_what_others_have_added_nothing_is_kept(mixed: dict[str, bytes]) -> None:
+    right, (user, users_signature, subkey, its_signature) = mixed["right"], parts(mixed["other"])[1:]
+    for added in (subkey, subkey + its_signature, user, user + users_signature, users_signature):
+        assert [one.content for one in openpgp.certificates(right + added)] == [right]
+    assert len(mixed["signed by the other"]) > len(right)
+    assert [one.content for one in openpgp.certificates(mixed["signed by the other"])] == [right]
+
+
+@pytest.mark.parametrize("mixed", ["rsa2048"], indirect=True)
+def test_a_subkey_whose_signature_only_says_whose_it_is(mixed: dict[str, bytes]) -> None:
+    right, other = mixed["right"], mixed["other"]
+    mine, theirs = fingerprint_of(right), fingerprint_of(other)
+    subkey, its_signature = parts(other)[3:]
+    forged = its_signature.replace(bytes.fromhex(theirs), bytes.fromhex(mine))
+    forged = forged.replace(bytes.fromhex(theirs[-16:]), bytes.fromhex(mine[-16:]))
+    assert forged != its_signature
+    for signature in (forged, parts(right)[4]):  # or the right key's own signature, on another subkey
+        assert [one.content for one in openpgp.certificates(right + subkey + signature)] == [right]
+
+
 @pytest.mark.parametrize(
     ("data", "told"),
     [
