@@ -32,7 +32,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Lists of names, C(groups) and C(users).
+  description: Lists of C(groups), C(users) and C(paths).
   type: dict
 """
 

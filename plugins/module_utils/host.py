@@ -99,9 +99,16 @@ def at(path: str) -> Dict[str, Any]:
     }
 
 
-def accounts(asked: Mapping[str, Iterable[str]]) -> Dict[str, Dict[str, bool]]:
-    """Which of the groups and users that are asked about the host knows, its directory service included."""
-    found: Dict[str, Dict[str, bool]] = {"groups": {}, "users": {}}
+def accounts(asked: Mapping[str, Iterable[str]]) -> Dict[str, Dict[str, Any]]:
+    """Which of the groups and users that are asked about the host knows, its directory service included; and of the paths that
+    root or the acting user is to write which directories must not be believed.
+    """
+    paths = [path for path in asked.get("paths") or [] if os.path.isabs(path)]
+    found: Dict[str, Dict[str, Any]] = {
+        "groups": {},
+        "users": {},
+        "paths": {path: location.untrusted(path) for path in paths},
+    }
     ask: Mapping[str, Callable[[str], object]] = {"groups": grp.getgrnam, "users": pwd.getpwnam}
     for kind, look_up in ask.items():
         for name in asked.get(kind) or []:

@@ -9,6 +9,7 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 from ansible_collections.tensorwright.fleet.plugins.module_utils.releases import SEAL, STORE
 
@@ -98,6 +99,7 @@ def describe(given: str) -> Dict[str, Any]:
             "writable": False,
             "occupied": False,
             "filesystem": None,
+            "untrusted": {},
         }
     above = [place for place in _upwards(os.path.dirname(path)) if os.path.lexists(place) and not os.path.isdir(place)]
     return {
@@ -107,7 +109,21 @@ def describe(given: str) -> Dict[str, Any]:
         "writable": not above and _writable(path),
         "occupied": os.path.lexists(path) and current(path) is None and not _led_astray(path),
         "filesystem": os.stat(standing(os.path.dirname(path))).st_dev,
+        "untrusted": untrusted(releases(path)),
     }
+
+
+def untrusted(path: str) -> Dict[str, Dict[str, str]]:
+    """Which directory on the way to `path` must not be believed: by root, and by this user where the run stays that user.
+
+    Each is a path, why, and whose it is; what is not here can be trusted, or is not for this user's eyes.
+    """
+    found = {}
+    for who, owners in (("root", frozenset((0,))), ("user", safe_tree.owners())):
+        fault = safe_tree.look(path, owners)
+        if fault:
+            found[who] = {"path": fault.path, "why": fault.why}
+    return found
 
 
 def _led_astray(path: str) -> bool:

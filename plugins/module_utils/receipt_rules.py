@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which receipts count: who wrote them, whose they may be by the file they lie in, and what their role can have made."""
 
-import errno
 import os
 import re
-import stat
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-LINKS = 40  # as many as Linux follows
-PASSING = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-READING = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a pipe in the place of a file must not hold root up
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 
 # What a role of the host can have made, by kind: a pattern of the names, which has to match the whole name.
 ANY = ".*"
@@ -151,59 +145,10 @@ def _plain(name: str) -> bool:
 # -- who wrote a file -------------------------------------------------------------------------------------------------
 
 
-def _ours(state: os.stat_result) -> bool:
-    return state.st_uid in (0, os.geteuid())
-
-
-def _closed(state: os.stat_result) -> bool:
-    """Whether nobody else can exchange what is in a directory of ours, or in one where only its owner may."""
-    return _ours(state) and (not state.st_mode & 0o022 or bool(state.st_mode & stat.S_ISVTX))
-
-
-def open_safely(path: str) -> int:
-    """Open a file for reading that nobody else than root, or the user as whom this runs, can have put there or can change.
-
-    The way goes from / by descriptors, so that what has been looked at is what is opened. Raises OSError: EACCES for what somebody else
-    can write, with its path.
-    """
-    here = os.open("/", PASSING | os.O_DIRECTORY)
-    place, links = "/", 0
-    ahead = [part for part in path.split("/") if part not in ("", ".")]
-    try:
-        while True:
-            if not _closed(os.fstat(here)):
-                raise OSError(errno.EACCES, "somebody else may write there", place)
-            part, ahead = ahead[0], ahead[1:]
-            state = os.stat(part, dir_fd=here, follow_symlinks=False)
-            if not _ours(state):
-                raise OSError(errno.EACCES, "it belongs to somebody else", os.path.join(place, part))
-            if stat.S_ISLNK(state.st_mode):
-                links += 1
-                if links > LINKS or not ahead:  # a receipt itself is no link
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-                target = os.readlink(part, dir_fd=here)
-                ahead = [one for one in target.split("/") if one not in ("", ".")] + ahead
-                if not target.startswith("/"):
-                    continue
-                part = "/"
-            following = os.open(part, READING if not ahead else PASSING | os.O_DIRECTORY, dir_fd=here)
-            os.close(here)
-            here, place = following, os.path.normpath(os.path.join(place, part))
-            if not ahead:
-                break
-        state = os.fstat(here)
-        if not stat.S_ISREG(state.st_mode) or not _ours(state) or state.st_mode & 0o022:
-            raise OSError(errno.EACCES, "somebody else may write it", place)
-    except BaseException:
-        os.close(here)
-        raise
-    return here
-
-
 def text(path: str) -> Optional[str]:
     """The text of a file that only root, or the user as whom this runs, can have written; None where there is no such file."""
     try:
-        with os.fdopen(open_safely(path), encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        with safe_tree.open_file(path) as stream:
+            return str(stream.read())
     except OSError:
         return None

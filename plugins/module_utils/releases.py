@@ -13,14 +13,13 @@ import fcntl
 import hashlib
 import json
 import os
-import pwd
 import re
 import shutil
 import stat
 import time
 from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, workplaces
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, safe_tree, workplaces
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions
 
 STORE = ".tensorwright"
@@ -32,6 +31,9 @@ ON_DEMAND = ("runtimes", "builds")  # shared too, but made only where a role put
 LAYOUT = 1  # part of every release's name: a change in how releases are laid out makes new ones
 
 
+user_name = safe_tree.user_name
+
+
 class StoreError(Exception):
     """The store cannot be worked with; the text is one sentence for the user."""
 
@@ -39,14 +41,6 @@ class StoreError(Exception):
 def now() -> str:
     """Return the time in UTC, ISO 8601, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def user_name(uid: int) -> str:
-    """Return a user's name, or the number of one that has none (a container, a directory service that is down)."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def release_name(contents: Dict[str, Any]) -> str:
@@ -108,15 +102,21 @@ class Environment(object):
 
     def prepare(self) -> None:
         """Make the directories of the store, readable by all. Raises StoreError where they are not ours alone."""
-        os.makedirs(self.parent, mode=0o755, exist_ok=True)
+        self.refuse_foreign()
         for directory in self._directories():
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(directory, 0o755)
+            safe_tree.make_directories(directory)
             self.refuse_foreign([directory])  # before anything is made in it
 
     def refuse_foreign(self, directories: Optional[List[str]] = None) -> None:
-        """Fail where somebody else could change the store: a run as root must not follow a link that a user laid out."""
-        for directory in directories or self._directories():
+        """Fail where somebody else could change the store: a run as root must not follow a link that a user laid out.
+
+        All directories above the store are looked at first: what is done in it later is safe only because nobody else can exchange
+        any of them.
+        """
+        fault = safe_tree.look(self.parent)
+        if fault:
+            raise StoreError(str(safe_tree.UnsafePathError(fault)))
+        for directory in self._directories() if directories is None else directories:
             try:
                 status = os.lstat(directory)
             except FileNotFoundError:

@@ -2,8 +2,8 @@
 """Files and directories handled by descriptor, for whoever acts as root where others may have a hand in a path.
 
 A path is trusted if every directory above it belongs to root or to the acting user and nobody else can write it. In a sticky directory,
-such as /tmp, others may write; what is found there has to belong to one of the two. A link is followed only where nobody else can
-have put it. Each step is opened from the one before, so that an exchange in between changes nothing: what was checked is what is used.
+such as /tmp, others may write; what is found there has to belong to one of the two, as has a link that is followed. Each step is
+opened from the one before, so that an exchange in between changes nothing: what was checked is what is used.
 
 It imports nothing of Tensorwright's, for its text goes into the command tensorflow-env as well.
 """
@@ -123,10 +123,9 @@ def _refuse(descriptor: int, path: str, who: FrozenSet[int]) -> None:
         raise UnsafePathError(Fault(path, why, _accepted(who)))
 
 
-def _refuse_link(link: int, parent: int, path: str, who: FrozenSet[int]) -> None:
-    """Refuse a link that somebody else may have laid: only in a sticky directory can others have made an entry."""
+def _refuse_link(link: int, path: str, who: FrozenSet[int]) -> None:
     owner = os.fstat(link).st_uid
-    if os.fstat(parent).st_mode & stat.S_ISVTX and owner not in who:
+    if owner not in who:
         raise UnsafePathError(Fault(path, "is a link of user {0}".format(user_name(owner)), _accepted(who)))
 
 
@@ -170,7 +169,7 @@ class _Steps(object):
         try:
             mode = os.fstat(child).st_mode
             if stat.S_ISLNK(mode):
-                _refuse_link(child, self.here, path, self.who)
+                _refuse_link(child, path, self.who)
                 target = os.readlink("", dir_fd=child)
                 self.links += 1
             elif stat.S_ISDIR(mode):

@@ -41,7 +41,9 @@ options:
       - Without it nothing is gathered about Docker.
     type: str
   accounts:
-    description: Names of C(groups) and of C(users) that the host is asked about.
+    description:
+      - Names of C(groups) and of C(users) that the host is asked about.
+      - And the C(paths) beside the environments' that are to be written, which have to be trusted with all directories above them.
     type: dict
     default: {}
   package_cache:
@@ -98,7 +100,7 @@ ansible_facts:
         free_mb: 50000
         become: true
         user: {name: alice, uid: 1000, home: /home/alice}
-        accounts: {groups: {vision: true}, users: {}}
+        accounts: {groups: {vision: true}, users: {}, paths: {}}
         path:
           given: ~/tensorflow
           absolute: /home/alice/tensorflow
@@ -106,6 +108,7 @@ ansible_facts:
           writable: true
           occupied: false
           filesystem: 64769
+          untrusted: {root: {path: /home/alice, why: belongs to user alice}}
         environment: null
         places: {}
         docker:

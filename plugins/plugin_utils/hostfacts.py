@@ -38,6 +38,7 @@ class PathFacts:
     blocked_by: str | None
     writable: bool
     occupied: bool
+    untrusted: Mapping[str, object]  # see trust.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Host:
     become: bool
     path: PathFacts | None
     home: str | None
+    user: str | None  # who connects
+    is_root: bool  # and is root
     sealed: Mapping[str, object]
     nightly: str | None  # the nightly build that the environment in use holds
     managed: frozenset[str]  # the roles that have a receipt here
@@ -162,6 +165,7 @@ def _path(value: object) -> PathFacts | None:
         blocked_by=_text(value.get("blocked_by")),
         writable=value.get("writable") is not False,
         occupied=value.get("occupied") is True,
+        untrusted=_mapping(value.get("untrusted")),
     )
 
 
@@ -243,6 +247,8 @@ def read(facts: Mapping[str, object]) -> Host:
         become=facts.get("become") is not False,
         path=_path(facts.get("path")),
         home=_home(facts.get("user")),
+        user=_text(_mapping(facts.get("user")).get("name")),
+        is_root=_mapping(facts.get("user")).get("uid") == 0,
         sealed=_sealed(facts.get("environment")),
         nightly=_nightly(_sealed(facts.get("environment"))),
         managed=frozenset(role for row in _mappings(facts.get("receipts")) if (role := _text(row.get("role")))),

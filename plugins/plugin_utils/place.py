@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import trust
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.attempt import Attempt
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.image import works_on_gpus
@@ -42,6 +43,11 @@ def troubles(asked: Request, host: Host) -> Iterator[Problem]:
             why,
             "a path that the user may write, such as ~/tensorflow, or a run that may become root",
         )
+    else:
+        as_root = trust.acts_as_root(asked.method, host)
+        wrong = trust.fault(place.untrusted, as_root, host.user, "/opt/tensorflow" if as_root else "~/tensorflow")
+        if wrong:
+            yield problem("path", asked.path, *wrong)
 
 
 def absolute(asked: Request, host: Host) -> str | None:

@@ -10,10 +10,12 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
     condasite,
     engine,
     environments,
+    hostfacts,
     nvidia_wishes,
     services,
     site,
     specs,
+    trust,
     users,
 )
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve
@@ -35,6 +37,7 @@ def plan(
     nvidia_wishes.add(made, variables)
     site.add(made, facts, variables)
     users.add(made, facts, variables)
+    made["problems"].extend(trust.problems(made, facts, hostfacts.read(facts), variables))
     return {**made, **{key: request[key] for key in environments.ADDED_KEYS if key in request}}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import normpath
 from typing import Any, Final
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import trust
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, one_line, show
 
@@ -156,7 +157,7 @@ def _problem(name: str, what: str, accepted: str) -> Problem:
 
 
 def accounts(variables: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The groups and users that the settings name, for the look at the host to find out whether it knows them."""
+    """The groups, users and paths that the settings name, for the look at the host to find out whether it knows, and trusts, them."""
     groups: set[Any] = set()
     users: set[Any] = set()
     for row in _rows(variables, f"{PREFIX}groups"):
@@ -166,4 +167,7 @@ def accounts(variables: Mapping[str, Any]) -> dict[str, list[str]]:
     for row in _rows(variables, f"{PREFIX}gpus"):
         groups.add(row.get("group"))
         users.add(row.get("user"))
-    return {kind: sorted(str(name) for name in names if name) for kind, names in (("groups", groups), ("users", users))}
+    named = {
+        kind: sorted(str(name) for name in names if name) for kind, names in (("groups", groups), ("users", users))
+    }
+    return {**named, "paths": trust.paths(variables)}

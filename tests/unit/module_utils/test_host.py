@@ -120,12 +120,13 @@ def test_gpus_are_told_without_a_driver(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_it_tells_which_groups_and_users_the_host_knows() -> None:
-    asked = {"groups": ["root", "no-such-group"], "users": ["root", "no-such-user"]}
+    asked = {"groups": ["root", "no-such-group"], "users": ["root", "no-such-user"], "paths": ["/opt", "relative"]}
     assert host.accounts(asked) == {
         "groups": {"root": True, "no-such-group": False},
         "users": {"root": True, "no-such-user": False},
+        "paths": {"/opt": {}},
     }
-    assert host.accounts({}) == {"groups": {}, "users": {}}
+    assert host.accounts({}) == {"groups": {}, "users": {}, "paths": {}}
 
 
 def test_of_several_places_each_has_its_facts(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import location
@@ -28,6 +29,7 @@ def test_home_is_expanded_and_what_was_given_is_kept(tmp_path: Path, monkeypatch
         "writable": True,
         "occupied": False,
         "filesystem": tmp_path.stat().st_dev,
+        "untrusted": {} if os.geteuid() == 0 else {"root": {"path": str(tmp_path), "why": ANY}},
     }
 
 
@@ -129,3 +131,18 @@ def test_places() -> None:
     assert location.releases("/opt/tensorflow") == "/opt/.tensorwright/tensorflow"
     assert location.receipt("/opt/tensorflow") == "/opt/.tensorwright/receipts/tensorflow.json"
     assert json.dumps(location.describe("/")["absolute"]) == '"/"'
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give directories to others")
+def test_it_tells_whom_a_directory_on_the_way_keeps_from_trusting_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    make_release(home)
+    os.chown(home, 65534, -1)
+    of_another = {"path": str(home), "why": "belongs to user nobody"}
+    assert location.untrusted(str(home / "tensorflow")) == {"root": of_another, "user": of_another}
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    assert location.describe(str(home / "tensorflow"))["untrusted"] == {"root": of_another}
+    home.chmod(0o777)
+    assert location.untrusted(str(home))["user"]["why"] == "belongs to nobody and can be written by all users"

@@ -144,6 +144,24 @@ def test_a_store_of_another_user_is_refused(environment: Environment) -> None:
         environment.refuse_foreign()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give directories to others")
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_place_below_a_directory_of_another_user_is_refused_and_nothing_is_made_there(
+    tmp_path: Path, deep: bool
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    environment = Environment(str(home / "deep" / "tensorflow" if deep else home / "tensorflow"))
+    with pytest.raises(
+        StoreError, match=f"^{home} belongs to user nobody; accepted is a path of which every directory"
+    ):
+        environment.prepare()
+    with pytest.raises(StoreError, match="belongs to user nobody"), environment.locked(0):
+        pytest.fail("it is locked")
+    assert os.listdir(home) == []
+
+
 def test_a_user_without_a_name_is_its_number() -> None:
     assert releases.user_name(os.getuid()) != ""
     assert releases.user_name(3_999_999) == "3999999"

@@ -125,5 +125,5 @@ def test_modules_are_auto_or_directories() -> None:
 def test_the_host_is_asked_about_all_names() -> None:
     rows = [{"name": "vision", "path": "/opt/vision", "members": ["alice"]}]
     given = {"tensorflow_users_groups": rows, "tensorflow_users_gpus": [{"user": "bob", "gpus": []}, "odd"]}
-    assert users.accounts(given) == {"groups": ["vision"], "users": ["alice", "bob"]}
-    assert users.accounts({"tensorflow_users_groups": "odd"}) == {"groups": [], "users": []}
+    assert users.accounts(given) == {"groups": ["vision"], "users": ["alice", "bob"], "paths": ["/opt"]}
+    assert users.accounts({"tensorflow_users_groups": "odd"}) == {"groups": [], "users": [], "paths": []}
