@@ -5,7 +5,7 @@ import glob
 import hashlib
 import os
 import tempfile
-from typing import List, Optional
+from typing import IO, List, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, workplaces
 
@@ -25,13 +25,18 @@ def text(path: str) -> str:
 
 def sha256(path: str) -> Optional[str]:
     """The file's hash, or None where it cannot be read."""
-    digest = hashlib.sha256()
     try:
         with open(path, "rb") as stream:
-            for block in iter(lambda: stream.read(1 << 20), b""):
-                digest.update(block)
+            return sha256_of(stream)
     except OSError:
         return None
+
+
+def sha256_of(stream: IO[bytes]) -> str:
+    """The hash of what is left to read."""
+    digest = hashlib.sha256()
+    for block in iter(lambda: stream.read(1 << 20), b""):
+        digest.update(block)
     return digest.hexdigest()
 
 

@@ -84,6 +84,7 @@ class Installer(object):
         self.package_cache = asked if asked.usable() else NONE
         self.package_cache.reach_directly()
         self.cache_is_lost = False
+        self._verified = False  # by hash, in this run
         self.left_cache = ""  # why the origin was asked after all
 
     @property
@@ -147,6 +148,14 @@ class Installer(object):
         except download.DownloadError as error:
             why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
             raise InstallError(why, str(error)) from error
+
+    def _kept(self, project: str, wheel: Dict[str, str]) -> str:
+        """Return a tool's wheel, fetched where it is not there already."""
+        path = os.path.join(self.tools, wheel["file"])
+        if files.sha256(path) != wheel["sha256"]:
+            with self.workplace() as directory:
+                durable.rename(self.fetch(project, wheel, directory), path)
+        return path
 
     def refused(self, output: str) -> str:
         """Return why a failure is the package cache's, where nothing else may be asked."""
@@ -252,17 +261,22 @@ class Uv(Installer):
     retries_downloads = True
 
     def _program(self) -> str:
+        """Return uv, which is at this moment what its pinned wheel holds: a file of that name alone says nothing."""
         program = os.path.join(self.tools, "uv-{}".format(self.tool["version"]))
-        if not os.path.exists(program):
-            with self.workplace() as directory:
-                wheel = self.fetch("uv", self.tool["wheel"], directory)
-                fresh = os.path.join(directory, "uv")
-                with zipfile.ZipFile(wheel) as archive:
-                    member = "uv-{}.data/scripts/uv".format(self.tool["version"])
+        if self._verified:
+            return program
+        with zipfile.ZipFile(self._kept("uv", self.tool["wheel"])) as archive:
+            member = "uv-{}.data/scripts/uv".format(self.tool["version"])
+            with archive.open(member) as source:
+                pinned = files.sha256_of(source)
+            if files.sha256(program) != pinned:
+                with self.workplace() as directory:
+                    fresh = os.path.join(directory, "uv")
                     with archive.open(member) as source, open(fresh, "wb") as out:
                         shutil.copyfileobj(source, out, 1 << 20)
-                os.chmod(fresh, 0o755)
-                durable.rename(fresh, program)
+                    os.chmod(fresh, 0o755)
+                    durable.rename(fresh, program)
+        self._verified = True
         return program
 
     def environment(self) -> Dict[str, str]:
@@ -342,14 +356,6 @@ class Pip(Installer):
             wheel = self._kept("virtualenv", self.tool["virtualenv"])
             bare = ["--no-download", "--no-pip", "--no-setuptools", "--no-wheel", "--prompt", "({}) ".format(prompt)]
             self.run([python, "-s", "-E", "-B", "-c", VIRTUALENV, wheel] + bare + [release])
-
-    def _kept(self, project: str, wheel: Dict[str, str]) -> str:
-        """Return a tool's wheel, fetched where it is not there already."""
-        path = os.path.join(self.tools, wheel["file"])
-        if files.sha256(path) != wheel["sha256"]:
-            with self.workplace() as directory:
-                durable.rename(self.fetch(project, wheel, directory), path)
-        return path
 
     def install(self, release: str, requirements: List[str], constraints: str) -> None:
         python = os.path.join(release, "bin", "python")

@@ -390,8 +390,26 @@ def test_uv_is_fetched_once(make: Make, index: PackageIndex, store: Path) -> Non
     for directory in ("one", "two"):
         make().create(PYTHON, str(store / directory), "x")
     assert index.asked_for(uv_wheel.wheel().file) == 1
-    assert os.listdir(store / "tools") == [f"uv-{uv_wheel.VERSION}"]
+    assert sorted(os.listdir(store / "tools")) == [f"uv-{uv_wheel.VERSION}", uv_wheel.wheel().file]
     assert (store / "tools" / f"uv-{uv_wheel.VERSION}").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("spoilt", ["program", "wheel", "both"])
+def test_uv_is_run_only_as_its_pinned_wheel_holds_it(
+    make: Make, index: PackageIndex, store: Path, tmp_path: Path, spoilt: str
+) -> None:
+    make().create(PYTHON, str(store / "one"), "x")
+    program, wheel = store / "tools" / f"uv-{uv_wheel.VERSION}", store / "tools" / uv_wheel.wheel().file
+    good = program.read_bytes()
+    if spoilt != "wheel":
+        program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    if spoilt != "program":
+        wheel.write_bytes(b"PK")
+    make().create(PYTHON, str(store / "two"), "x")
+    assert not (tmp_path / "ran").exists()
+    assert program.read_bytes() == good
+    assert program.stat().st_mode & 0o777 == 0o755
+    assert index.asked_for(wheel.name) == (1 if spoilt == "program" else 2)
 
 
 def test_pip_is_fetched_where_its_wheel_is_missing_or_damaged(make: Make, index: PackageIndex, store: Path) -> None:
@@ -427,7 +445,7 @@ def test_two_runs_can_fetch_at_once(make: Make, store: Path) -> None:
     for thread in threads:
         thread.join()
     assert all((store / f"release{number}" / "bin" / "python").exists() for number in range(2))
-    assert os.listdir(store / "tools") == [f"uv-{uv_wheel.VERSION}"]
+    assert sorted(os.listdir(store / "tools")) == [f"uv-{uv_wheel.VERSION}", uv_wheel.wheel().file]
 
 
 def test_a_tool_of_no_kind() -> None:

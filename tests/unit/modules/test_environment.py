@@ -46,7 +46,7 @@ def nothing_left_over(site: Site) -> bool:
     """Tell whether a site has sealed releases and nothing unfinished, anywhere."""
     assert all((site.release(name) / ".tensorwright.json").exists() for name in site.releases)
     assert sorted(os.listdir(site.path.parent)) == [".tensorwright", "tensorflow"]
-    assert sorted(os.listdir(site.store / "tools")) == [f"uv-{uv_wheel.VERSION}"]
+    assert sorted(os.listdir(site.store / "tools")) == [f"uv-{uv_wheel.VERSION}", site.uv["wheel"]["file"]]
     signs = (".new", ".part", ".building", ".tensorwright-")
     assert not [path for path in site.store.rglob("*") if any(sign in path.name for sign in signs)]
     return True
