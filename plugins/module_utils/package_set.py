@@ -88,6 +88,11 @@ def split(request: str) -> Tuple[str, Optional[str]]:
     return name, version or None
 
 
+def names(requests: Iterable[str]) -> Set[str]:
+    """The names of what is requested."""
+    return {split(request)[0] for request in requests}
+
+
 def missing(requests: Iterable[str], there: Mapping[str, str]) -> List[str]:
     """Those requests that are not met."""
     asked = [(request, split(request)) for request in requests]

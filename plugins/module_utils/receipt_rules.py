@@ -112,7 +112,7 @@ def belongs(role: str, file: str) -> bool:
     """Whether this is the file in which such a role's receipt lies."""
     directory, name = os.path.split(file)
     above, kind = os.path.split(directory)
-    name = name[: -len(".json")]
+    name = os.path.splitext(name)[0]
     if os.path.basename(above) == STORE:
         return any(
             kind == place and role == whose and re.fullmatch(names, name) for place, names, whose in OF_ENVIRONMENTS

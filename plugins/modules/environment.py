@@ -203,6 +203,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     download,
     durable,
     files,
+    footprints,
     installer,
     native,
     package_cache,
@@ -632,7 +633,7 @@ class Builder(object):
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
             "trees": {directory: {}} if self.is_shared() else {},
         }
-        if receipts.write(environment.receipt, "tensorflow_pip", self.params["inputs"], receipts.record(footprint)):
+        if receipts.write(environment.receipt, "tensorflow_pip", self.params["inputs"], footprints.record(footprint)):
             self.result["changed"] = True
 
     # --- state: rolled_back ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ description:
   - Finishes first what an interrupted C(dpkg) left behind.
   - Holds the named packages and all of NVIDIA's that they need, and tells unattended-upgrades to leave exactly these alone.
   - Refuses where apt would remove a package that is not NVIDIA's.
+  - Writes down what it is about to install before it does, so that a run which is cut off forgets nothing.
 author:
   - The Tensorwright developers
 options:
@@ -37,7 +38,11 @@ options:
     elements: str
     default: []
   together:
-    description: Packages of roles that follow, to be installed in the same transaction. Those roles hold them.
+    description: Packages of roles that follow, by role, to be installed in the same transaction. Those roles hold them.
+    type: dict
+    default: {}
+  environments:
+    description: The paths of the environments for which it is done, for a role that serves several of a host.
     type: list
     elements: str
     default: []
@@ -99,13 +104,12 @@ footprint:
   type: dict
 """
 
-import glob
 import os
 import time
 from typing import Any, Dict, List, Set
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import files, package_set, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import files, host_lock, package_set, receipts
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError
 
 BLACKLIST = "/etc/apt/apt.conf.d/52tensorwright-{0}"
@@ -125,15 +129,13 @@ class Work:
         self.packages = package_set.read()
         role = self.asked["role"]
         self.file = BLACKLIST.format(role)
-        ours, others = {}, {}  # type: Dict[str, Any], Dict[str, Any]
-        for path in glob.glob(os.path.join(receipts.DIRECTORY, "*.json")):
-            receipt = receipts.read(path)
-            if receipt:
-                (ours if receipt["role"] == role else others)[receipt["role"]] = receipt["footprint"]
-        self.held_before = {name for one in ours.values() for name in one.get("held") or []}
-        self.had_before = {name for one in ours.values() for name in one.get("packages") or {}} | self.held_before
-        self.asked_before = {name for one in ours.values() for name in one.get("asked") or []}
-        self.of_others = {name for one in others.values() for name in one.get("packages") or {}}
+        self.together = [request for requests in self.asked["together"].values() for request in requests]
+        known = receipts.of_roles()
+        ours = known.pop(role, {})
+        self.held_before = set(ours.get("held") or [])
+        self.had_before = set(ours.get("packages") or {}) | self.held_before
+        self.asked_before = set(ours.get("asked") or [])
+        self.of_others = {name for one in known.values() for name in one.get("packages") or {}}
 
     def do(self) -> Dict[str, Any]:
         """Do what was asked for, and return the answer."""
@@ -150,7 +152,7 @@ class Work:
         """Install, hold, and keep unattended-upgrades away."""
         asked = self.asked
         before = package_set.installed(self.packages)
-        wanted = asked["names"] + asked["plain"] + asked["together"]
+        wanted = asked["names"] + asked["plain"] + self.together
         lacking = package_set.missing(wanted, before)
         partners = [name for name, leader in asked["same_version"].items() if self._apart(name, leader, before)]
         going = [name for name in asked["replaces"] if name in before]
@@ -160,8 +162,8 @@ class Work:
         after = package_set.installed(self.packages)
         names = [package_set.split(request)[0] for request in asked["names"]] + list(asked["same_version"])
         held = package_set.closure(names, self.packages)
-        came = set(after) - set(before) - held - {package_set.split(one)[0] for one in asked["together"]}
-        came -= package_set.closure((package_set.split(one)[0] for one in asked["together"]), self.packages)
+        came = set(after) - set(before) - held - package_set.names(self.together)
+        came -= package_set.closure(package_set.names(self.together), self.packages)
         kept = {name for name in self.had_before - self.held_before if name in after}
         older = set() if asked["replace"] else {name for name in self.held_before if name in after}
         self._hold(held | older)
@@ -201,8 +203,28 @@ class Work:
             raise PackagesError("apt would remove {0}, which other programs may need".format(", ".join(foreign)))
         self.changes += [_told(one) for one in steps]
         if not self.rehearse:
+            self._intend({one.name for one in steps if one.verb == "Inst" and not one.before})
             package_set.fetching(install + requests + removals)
             self.packages = package_set.read()
+
+    def _intend(self, coming: Set[str]) -> None:
+        """Write down what was not there before and is about to be: of this role, and of those that follow."""
+        asked = self.asked
+        held = coming & (package_set.names(asked["names"]) | set(asked["same_version"]))
+        of_those = package_set.names(self.together)
+        receipts.intend(
+            asked["role"],
+            {
+                "packages": sorted(coming - of_those),
+                "held": sorted(held),
+                "asked": sorted(coming & package_set.names(asked["plain"])),
+                "files": [self.file] if held else [],
+            },
+            asked["environments"],
+        )
+        for role, requests in sorted(asked["together"].items()):
+            names = sorted(coming & package_set.names(requests))
+            receipts.intend(role, {"packages": names, "held": names})
 
     def _may_go(self, name: str) -> bool:
         return name in self.packages and self.packages[name].maker and name not in self.of_others
@@ -239,6 +261,7 @@ class Work:
             self.changed = True
             self.changes += ["hold {0}".format(name) for name in loose]
             if not self.rehearse:
+                receipts.intend(self.asked["role"], {"held": loose, "files": [self.file]})
                 package_set.run(["apt-mark", "hold"] + loose)
 
     def _blacklist(self, names: Set[str]) -> None:
@@ -266,7 +289,8 @@ class Work:
             self.changes += ["remove {0}".format(name) for name in held]
             if not self.rehearse:
                 package_set.run(["apt-get"] + package_set.CALM + purge + held)
-                self._remove_unneeded()
+        if self.held_before and self.had_before & there and not self.rehearse:
+            self._remove_unneeded()  # also where a run was cut off between the two
         if self.asked["wholly"]:
             self._remove_brought()
         if os.path.lexists(self.file):
@@ -292,6 +316,7 @@ class Work:
         unneeded = {step.name for step in package_set.simulate(["autoremove"]) if step.verb != "Inst"}
         names = sorted(unneeded & self.had_before - self.of_others)
         if names:
+            self.changed = True
             self.changes += ["remove {0}".format(name) for name in names]
             package_set.run(["apt-get"] + package_set.CALM + ["purge"] + names)
 
@@ -311,7 +336,8 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "names": {"type": "list", "elements": "str", "default": []},
             "plain": {"type": "list", "elements": "str", "default": []},
-            "together": {"type": "list", "elements": "str", "default": []},
+            "together": {"type": "dict", "default": {}},
+            "environments": {"type": "list", "elements": "str", "default": []},
             "same_version": {"type": "dict", "default": {}},
             "replaces": {"type": "list", "elements": "str", "default": []},
             "replace": {"type": "bool", "default": False},
@@ -321,11 +347,20 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    try:
+        with host_lock.held("packages of role " + module.params["role"], module.check_mode):
+            run(module)
+    except host_lock.LockedError as error:
+        module.fail_json(msg=str(error))
+
+
+def run(module: Any) -> None:
+    """Do as asked, and end the module."""
     work = Work(module)
     try:
         answer = work.do()
     except PackagesError as error:
-        names = [package_set.split(one)[0] for one in work.asked["names"] + work.asked["together"]]
+        names = sorted(package_set.names(work.asked["names"] + work.together))
         more = ["; {0} forbids it".format(path) for path in package_set.blame(names)]
         more += ["; " + work.unfetched] if work.unfetched else []
         module.fail_json(

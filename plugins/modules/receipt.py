@@ -18,9 +18,12 @@ options:
     type: str
     required: true
   state:
-    description: Whether there is to be a receipt.
+    description:
+      - Whether there is to be a receipt.
+      - V(intended) writes down what the role is about to make, before it does. The receipt takes over what of it is on the host
+        then, and a run that is cut off before leaves it for the next one and for uninstalling.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, intended]
     default: present
   inputs:
     description: The hash of the role's inputs, from the filter P(tensorwright.fleet.inputs#filter).
@@ -114,6 +117,14 @@ EXAMPLES = r"""
       links: [/usr/local/cuda]
   become: true
 
+- name: Write down what is about to be made
+  tensorwright.fleet.receipt:
+    role: cuda
+    state: intended
+    footprint:
+      files: [/etc/profile.d/cuda.sh]
+  become: true
+
 - name: Remove the receipt
   tensorwright.fleet.receipt:
     role: cuda
@@ -150,7 +161,7 @@ import os
 from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, host_lock, receipts
 
 FOOTPRINT: Dict[str, Any] = {
     "packages": {"type": "raw", "default": []},
@@ -179,7 +190,7 @@ def main() -> None:
     module: Any = AnsibleModule(
         argument_spec={
             "role": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "absent", "intended"], "default": "present"},
             "inputs": {"type": "str"},
             "file": {"type": "path"},
             "environments": {"type": "list", "elements": "str", "default": []},
@@ -193,14 +204,18 @@ def main() -> None:
     try:
         if asked["state"] == "absent":
             answer["changed"] = receipts.remove(answer["file"], module.check_mode)
+        elif asked["state"] == "intended":
+            answer["changed"] = receipts.intend(
+                asked["role"], asked["footprint"], asked["environments"], module.check_mode
+            )
         else:
-            answer["footprint"] = receipts.record(asked["footprint"])
+            answer["footprint"] = footprints.record(asked["footprint"])
             answer["changed"] = receipts.write(
                 *(answer["file"], asked["role"], asked["inputs"], answer["footprint"]),
                 check_mode=module.check_mode,
                 environments=asked["environments"],
             )
-    except ValueError as error:
+    except (ValueError, host_lock.LockedError) as error:
         fail(module, answer, str(error))
     except OSError as error:
         fail(module, answer, "{0}: {1}".format(error.filename or answer["file"], error.strerror or error))

@@ -92,6 +92,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
+    footprints,
     installer,
     receipts,
     releases,
@@ -126,7 +127,7 @@ def write_receipt(store: runtimes.Runtimes, asked: Dict[str, Any], sha256: str, 
         "files": [store.seal(name, sha256), os.path.realpath(store.program(name, sha256))],
         "links": [store.link(name)],
     }
-    if receipts.write(store.receipt(name), asked["role"], asked["inputs"], receipts.record(footprint)):
+    if receipts.write(store.receipt(name), asked["role"], asked["inputs"], footprints.record(footprint)):
         answer["changed"] = True
 
 

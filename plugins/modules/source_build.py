@@ -203,6 +203,7 @@ from typing import Any, Dict
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
+    footprints,
     receipts,
     releases,
     source_build,
@@ -255,7 +256,7 @@ def keep(module: Any, environment: releases.Environment, answer: Dict[str, Any])
     files = [path for place, record in records if record for path in (record["path"], place.path(source_facts.RECORD))]
     receipt = os.path.join(environment.shared(source_facts.BUILDS), environment.name + ".json")
     written = receipts.write(
-        receipt, "tensorflow_source", asked["inputs"], receipts.record({"files": files}), module.check_mode
+        receipt, "tensorflow_source", asked["inputs"], footprints.record({"files": files}), module.check_mode
     )
     answer["removed"] = source_build.surplus(environment)
     for path in [] if module.check_mode else answer["removed"]:

@@ -54,10 +54,6 @@ options:
     description: Whether a group's environment that nobody asks for any more goes with what its members have installed.
     type: bool
     default: false
-  former:
-    description: The footprint of the receipt that the last run wrote.
-    type: dict
-    default: {}
 attributes:
   check_mode:
     description: Tells what would be changed.
@@ -91,7 +87,6 @@ footprint:
 """
 
 import contextlib
-import grp
 import os
 import pwd
 import shutil
@@ -101,12 +96,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     group_environments,
+    host_lock,
     permissions,
+    receipts,
     tensorflow_env,
     users_files,
 )
 
 PAM_UPDATE = "pam-auth-update"
+ROLE = "tensorflow_users"
 
 
 class UsersError(Exception):
@@ -120,7 +118,7 @@ class Work:
         self.module = module
         self.asked = module.params
         self.rehearse = module.check_mode
-        self.former = self.asked["former"]
+        self.former = receipts.of_role(ROLE)
         self.absent = self.asked["state"] == "absent"
         self.groups = [
             group_environments.Group(
@@ -139,6 +137,7 @@ class Work:
         """Do as asked, and return the answer."""
         wanted = {} if self.absent else self.files()
         self.refuse(wanted)
+        self.intend(wanted)
         members = self.members()
         for group in self.groups:
             self.provide(group)
@@ -164,6 +163,16 @@ class Work:
                 "trees": {group.path: {"group": group.name, "private": group.private} for group in self.groups},
             },
         }
+
+    def intend(self, wanted: users_files.Files) -> None:
+        """Write down what is about to be made and who is about to get rights: a run that is cut off then forgets nobody."""
+        members: Dict[str, List[str]] = {}
+        for row in [] if self.absent else self.asked["groups"]:
+            members.setdefault(str(row["name"]), []).extend(map(str, row.get("members") or []))
+        trees = {group.path: {"group": group.name, "private": group.private} for group in self.groups}
+        request = {"files": sorted(wanted), "members": members, "trees": trees}
+        if not self.absent:
+            receipts.intend(ROLE, request, check_mode=self.rehearse)
 
     def may_go(self, path: str) -> bool:
         """Whether a file that the receipt names is there, and is one that this role writes: it says so itself."""
@@ -223,7 +232,7 @@ class Work:
         for row in [] if self.absent else self.asked["groups"]:
             wanted.setdefault(str(row["name"]), []).extend(map(str, row.get("members") or []))
         for group in sorted(set(wanted) | set(former)):
-            there = member_names(group)
+            there = receipts.members(group)
             names, ours = wanted.get(group, []), former.get(group, [])
             for user in sorted(set(names) - set(there)):
                 self.membership("--add", user, group)
@@ -277,8 +286,10 @@ class Work:
     # --- files ----------------------------------------------------------------------------------------------------
 
     def write(self, wanted: users_files.Files) -> None:
-        """Write the files that are not as wanted; the registry last, with the directories that were made."""
-        for path in sorted(wanted, key=lambda path: path == tensorflow_env.REGISTRY):
+        """Write the files that are not as wanted; the registry first, which names the directories that are about to be made."""
+        if not self.rehearse:
+            self.made.update(name for path in wanted for name in missing_directories(os.path.dirname(path)))
+        for path in sorted(wanted, key=lambda path: path != tensorflow_env.REGISTRY):
             if not self.rehearse:
                 self.make_directory(os.path.dirname(path))
             content, mode = wanted[path]
@@ -293,16 +304,16 @@ class Work:
                 files.replace(path, content, mode)
 
     def make_directory(self, directory: str) -> None:
-        """Make a directory, and remember those that were not there."""
+        """Make a directory, with those above it."""
         if not os.path.isdir(directory):
             self.make_directory(os.path.dirname(directory))
             os.mkdir(directory)
             os.chmod(directory, 0o755)
-            self.made.add(directory)
 
     def tidy(self) -> None:
         """Remove the directories that were made for files which are gone."""
-        for directory in sorted(self.made, key=len, reverse=True):
+        own = {os.path.dirname(tensorflow_env.REGISTRY)}  # nobody else's by its name, and the first one to be made
+        for directory in sorted(self.made | own, key=len, reverse=True):
             if not self.rehearse:
                 with contextlib.suppress(OSError):  # something of others is in it
                     os.rmdir(directory)
@@ -341,6 +352,13 @@ class Work:
             raise UsersError("'{0}' failed: {1}".format(" ".join(words), told[-1]))
 
 
+def missing_directories(directory: str) -> List[str]:
+    """The directory and those above it, as far as they are not there."""
+    if os.path.isdir(directory) or directory in ("", "/"):
+        return []
+    return [directory] + missing_directories(os.path.dirname(directory))
+
+
 def exists(user: str) -> bool:
     """Whether there is such a user."""
     try:
@@ -348,14 +366,6 @@ def exists(user: str) -> bool:
     except KeyError:
         return False
     return True
-
-
-def member_names(group: str) -> List[str]:
-    """Who is in a group by its own list."""
-    try:
-        return list(grp.getgrnam(group).gr_mem)
-    except KeyError:
-        return []
 
 
 def main() -> None:
@@ -371,11 +381,19 @@ def main() -> None:
             "gpus": {"type": "list", "elements": "dict", "default": []},
             "memory_growth": {"type": "bool", "default": False},
             "discard": {"type": "bool", "default": False},
-            "former": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     os.umask(0o022)
+    try:
+        with host_lock.held("role " + ROLE, module.check_mode):
+            run(module)
+    except host_lock.LockedError as error:
+        module.fail_json(msg=str(error))
+
+
+def run(module: Any) -> None:
+    """Do as asked, and end the module."""
     work = Work(module)
     try:
         answer = work.run()
@@ -384,8 +402,7 @@ def main() -> None:
     except OSError as error:
         told = "{0}: {1}".format(error.filename, error.strerror)
         module.fail_json(msg=told, changed=bool(work.changes), changes=work.changes)
-    else:
-        module.exit_json(**answer)
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

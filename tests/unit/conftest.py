@@ -8,9 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.tensorwright.fleet.plugins.module_utils import host_lock
 
 from tests.doubles.package_index import PackageIndex
 from tests.unit.environments import Site
+
+
+@pytest.fixture(autouse=True)
+def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests from waiting for each other, and from this machine's own /run."""
+    monkeypatch.setattr(host_lock, "FILE", str(tmp_path / "host.lock"))
 
 
 @pytest.fixture

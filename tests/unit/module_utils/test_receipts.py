@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, receipt_rules, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, footprints, receipt_rules, receipts
 
 PACKAGES = {
     "cuda-libraries-12-5": ("12.5.1-1", "hold"),
@@ -33,8 +33,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_status(tmp_path / "status", PACKAGES)
     ask = dpkg.packages
     monkeypatch.setattr(dpkg, "packages", lambda names: ask(names, str(tmp_path / "status")))
-    monkeypatch.setattr(receipts, "UNITS", str(tmp_path / "units"))
-    monkeypatch.setattr(receipts, "CONTROL_GROUPS", (str(tmp_path / "cgroup"),))
+    monkeypatch.setattr(footprints, "UNITS", str(tmp_path / "units"))
+    monkeypatch.setattr(footprints, "CONTROL_GROUPS", (str(tmp_path / "cgroup"),))
     (tmp_path / "etc").write_text("export CUDA_HOME=/usr/local/cuda\n")
     (tmp_path / "link").symlink_to("cuda-12.5")
     for name in ("numpy-2.1.0.dist-info", "Keras_Hub-0.1.dist-info", "gast-0.2.2-py2.7.egg-info", "numpy"):
@@ -59,7 +59,7 @@ def request_of(host: Path) -> dict[str, Any]:
 
 
 def test_record(host: Path, request_of: dict[str, Any]) -> None:
-    assert receipts.record(request_of) == {
+    assert footprints.record(request_of) == {
         "packages": {"cuda-libraries-12-5": "12.5.1-1", "pciutils": None},
         "held": ["cuda-libraries-12-5"],
         "asked": [],
@@ -76,22 +76,22 @@ def test_record(host: Path, request_of: dict[str, Any]) -> None:
 
 
 def test_packages_may_be_a_list_of_which_any_version_is_right(host: Path) -> None:
-    footprint = receipts.record({"packages": ["pciutils"]})
+    footprint = footprints.record({"packages": ["pciutils"]})
     assert footprint["packages"] == {"pciutils": None}
     write_status(host / "status", {"pciutils": ("9", "install")})
-    assert receipts.drift(footprint) == []
+    assert footprints.drift(footprint) == []
 
 
 def test_record_refuses_what_it_cannot_watch(host: Path) -> None:
     with pytest.raises(ValueError, match=r"a footprint has no file; it has packages, held, asked, files"):
-        receipts.record({"file": []})
+        footprints.record({"file": []})
     with pytest.raises(ValueError, match="is a directory: a footprint names the files"):
-        receipts.record({"files": [str(host)]})
+        footprints.record({"files": [str(host)]})
 
 
 def test_no_drift_where_nothing_moved(request_of: dict[str, Any]) -> None:
-    assert receipts.drift(receipts.record(request_of)) == []
-    assert receipts.drift({}) == []
+    assert footprints.drift(footprints.record(request_of)) == []
+    assert footprints.drift({}) == []
 
 
 def edit(host: Path) -> None:
@@ -169,40 +169,40 @@ def stop(host: Path) -> None:
 def test_each_kind_of_drift_is_one_sentence(
     host: Path, request_of: dict[str, Any], change: Callable[[Path], None], sentence: str
 ) -> None:
-    footprint = json.loads(json.dumps(receipts.record(request_of)))
+    footprint = json.loads(json.dumps(footprints.record(request_of)))
     change(host)
-    assert receipts.drift(footprint) == [sentence.format(host=host)]
+    assert footprints.drift(footprint) == [sentence.format(host=host)]
 
 
 def test_users() -> None:
-    assert receipts.drift({"users": {"nobody-of-this-name": 4711}}) == ["user nobody-of-this-name is gone"]
-    assert receipts.drift({"users": {"root": 1}}) == ["user root has the id 0 instead of 1"]
+    assert footprints.drift({"users": {"nobody-of-this-name": 4711}}) == ["user nobody-of-this-name is gone"]
+    assert footprints.drift({"users": {"root": 1}}) == ["user root has the id 0 instead of 1"]
 
 
 def test_a_stopped_unit_that_was_never_active_is_no_drift() -> None:
-    assert receipts.drift({"units": {"x.service": {"enabled": False, "active": False}}}) == []
+    assert footprints.drift({"units": {"x.service": {"enabled": False, "active": False}}}) == []
 
 
 def test_what_may_not_be_read_is_not_held_against_the_host(
     host: Path, request_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    footprint = receipts.record(request_of)
+    footprint = footprints.record(request_of)
     edit(host)
     monkeypatch.setattr(os, "access", lambda path, _mode: path != str(host / "etc"))
-    assert receipts.drift(footprint) == []
+    assert footprints.drift(footprint) == []
 
 
 def test_a_place_that_may_not_be_looked_into_proves_nothing(
     host: Path, request_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    footprint = receipts.record({"files": request_of["files"]})
+    footprint = footprints.record({"files": request_of["files"]})
     remove_file(host)
 
     def locked(path: str) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "lstat", locked)
-    assert receipts.drift(footprint) == []
+    assert footprints.drift(footprint) == []
 
 
 FOOTPRINT = {"packages": {}, "held": [], "files": {"/etc/hostname": None}}
@@ -305,8 +305,8 @@ def test_a_footprint_of_another_shape_counts_as_missing(tmp_path: Path, footprin
 def test_survey(host: Path, request_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     directory = host / "receipts"
     own = host / ".tensorwright" / "receipts" / "tensorflow.json"
-    monkeypatch.setitem(receipt_rules.SCOPES, "cuda", dict.fromkeys(receipts.KINDS, receipt_rules.ANY))
-    receipts.write(str(directory / "cuda.json"), "cuda", "a", receipts.record(request_of))
+    monkeypatch.setitem(receipt_rules.SCOPES, "cuda", dict.fromkeys(footprints.KINDS, receipt_rules.ANY))
+    receipts.write(str(directory / "cuda.json"), "cuda", "a", footprints.record(request_of))
     receipts.write(str(directory / "python.json"), "python", "b", {"packages": {"pciutils": None, "missing": None}})
     receipts.write(str(own), "tensorflow_pip", "c", {})
     receipts.write(str(own.with_name("other.json")), "tensorflow_pip", "d", {})
@@ -323,22 +323,22 @@ def test_survey(host: Path, request_of: dict[str, Any], monkeypatch: pytest.Monk
 def test_members_that_left_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {"docker": ["alice", "eve"]}
     monkeypatch.setattr("grp.getgrnam", lambda name: type("Group", (), {"gr_mem": groups[name]}))
-    footprint = receipts.record({"members": {"docker": ["bob", "alice"]}})
+    footprint = footprints.record({"members": {"docker": ["bob", "alice"]}})
     assert footprint["members"] == {"docker": ["alice", "bob"]}
-    assert receipts.drift(footprint) == ["user bob is no longer in group docker"]
+    assert footprints.drift(footprint) == ["user bob is no longer in group docker"]
     groups.clear()
-    assert receipts.drift(footprint) == ["group docker is gone"]
+    assert footprints.drift(footprint) == ["group docker is gone"]
 
 
 def test_settings_that_somebody_changed(tmp_path: Path) -> None:
     file = tmp_path / "daemon.json"
-    footprint = receipts.record({"settings": {str(file): {"live-restore": True, "runtimes": {"a": {"path": "a"}}}}})
+    footprint = footprints.record({"settings": {str(file): {"live-restore": True, "runtimes": {"a": {"path": "a"}}}}})
     file.write_text('{"live-restore": true, "runtimes": {"a": {"path": "a"}, "b": {}}, "debug": true}')
-    assert receipts.drift(footprint) == []
+    assert footprints.drift(footprint) == []
     file.write_text('{"live-restore": false, "runtimes": {"a": {"path": "a"}}}')
-    assert receipts.drift(footprint) == [f"live-restore in {file} is no longer as it was set"]
+    assert footprints.drift(footprint) == [f"live-restore in {file} is no longer as it was set"]
     file.write_text("{")
-    (told,) = receipts.drift(footprint)
+    (told,) = footprints.drift(footprint)
     assert told.startswith(f"{file} is not valid JSON: line 1: ")
     file.unlink()
-    assert len(receipts.drift(footprint)) == 2
+    assert len(footprints.drift(footprint)) == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import native, receipts, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, native, receipts, releases
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import BREAK, HANG, WRONG_HASH
@@ -778,7 +778,7 @@ def test_a_native_life(site: Site, system: Path, tmp_path: Path) -> None:
     receipt = receipts.read(str(site.store / "receipts" / "tensorflow.json"))
     assert receipt
     assert set(receipt["footprint"]["files"]) == {str(pth), str(site.release(first) / ".tensorwright.json")}
-    assert receipts.drift(receipt["footprint"]) == []
+    assert footprints.drift(receipt["footprint"]) == []
     assert site.present("2.20.0", **native_parameters(system))["changed"] is False
 
     second = site.present("2.21.0", **native_parameters(system, "2.21.0"))["release"]
@@ -909,15 +909,15 @@ def test_a_receipt_says_what_is_there_and_shows_drift(site: Site) -> None:
     receipt = receipts.read(file)
     assert receipt
     assert (receipt["role"], receipt["inputs"]) == ("tensorflow_pip", "abc")
-    assert receipts.drift(receipt["footprint"]) == []
+    assert footprints.drift(receipt["footprint"]) == []
     assert site.present(inputs="abc")["changed"] is False
     assert site.present(inputs="abd")["changed"] is True
     damage(site)
-    assert len(receipts.drift(receipt["footprint"])) == 1
+    assert len(footprints.drift(receipt["footprint"])) == 1
     site.present(inputs="abd")
     receipt = receipts.read(file)
     assert receipt
-    assert receipts.drift(receipt["footprint"]) == []
+    assert footprints.drift(receipt["footprint"]) == []
 
 
 # -- parameters -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import permissions, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, permissions
 
 from tests.unit.environments import Site, wait_until
 
@@ -24,7 +24,7 @@ def release(site: Site) -> Path:
 def drift(site: Site) -> list[str]:
     """Return what the environment's receipt tells."""
     receipt = json.loads((site.store / "receipts" / f"{site.path.name}.json").read_text())
-    return receipts.drift(receipt["footprint"])
+    return footprints.drift(receipt["footprint"])
 
 
 def module_file(release: Path) -> Path:

@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.module_utils import tensorflow_env, users_files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    footprints,
+    receipt_rules,
+    receipts,
+    tensorflow_env,
+    users_files,
+)
 from ansible_collections.tensorwright.fleet.plugins.modules import users
 
 from tests.unit.environments import Site, snapshot
@@ -29,11 +35,10 @@ done
 
 
 class Users:
-    """Runs of the module, each with the footprint that the one before it left."""
+    """Runs of the module, each with the receipt that the one before it left."""
 
     def __init__(self, site: Site, root: Path) -> None:
         self.site, self.root = site, root
-        self.footprint: dict[str, Any] = {}
 
     def plan(self) -> dict[str, Any]:
         return {
@@ -44,15 +49,21 @@ class Users:
             "device": "cpu",
         }
 
-    def run(self, check: bool = False, **asked: Any) -> dict[str, Any]:
-        """Run the module, and return its answer."""
+    @property
+    def receipt(self) -> str:
+        return f"{receipts.DIRECTORY}/tensorflow_users.json"
+
+    def run(self, check: bool = False, cut: bool = False, **asked: Any) -> dict[str, Any]:
+        """Run the module and write its receipt, unless the run is cut off before; return the answer."""
         out = io.StringIO()
-        parameters = {"environments": [self.plan()], "former": self.footprint, "_ansible_check_mode": check, **asked}
+        parameters = {"environments": [self.plan()], "_ansible_check_mode": check, **asked}
         with patch_module_args(parameters), contextlib.redirect_stdout(out), pytest.raises(SystemExit):
             users.main()
         answer: dict[str, Any] = json.loads(out.getvalue())
-        if not answer.get("failed") and not check:
-            self.footprint = {**answer["footprint"], "files": dict.fromkeys(answer["footprint"]["files"])}
+        if asked.get("state") == "absent" and not answer.get("failed") and not cut:
+            receipts.remove(self.receipt, check)
+        elif not answer.get("failed") and not cut:
+            receipts.write(self.receipt, "tensorflow_users", "x", footprints.record(answer["footprint"]), check)
         return answer
 
     def files(self) -> set[str]:
@@ -67,6 +78,8 @@ def host(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Users:
     root = tmp_path / "root"
     for place in ("usr/local/bin", "etc/profile.d", "etc/lmod/modules", "etc/pam-configs", "etc/pam.d", "bin"):
         (root / place).mkdir(parents=True)
+    monkeypatch.setattr(receipts, "DIRECTORY", str(tmp_path / "var" / "receipts"))
+    monkeypatch.setitem(receipt_rules.SCOPES, "tensorflow_users", dict.fromkeys(footprints.KINDS, receipt_rules.ANY))
     monkeypatch.setattr(tensorflow_env, "REGISTRY", str(root / "usr/local/share/tensorwright/environments.json"))
     for name, place in (
         ("COMMAND", "usr/local/bin/tensorflow-env"),
@@ -129,7 +142,8 @@ def test_a_file_that_the_receipt_names_and_that_is_not_ours_stays(host: Users) -
     host.run()
     other = host.root / "etc" / "precious.conf"
     other.write_text("of somebody else\n")
-    host.footprint["files"][str(other)] = None
+    known = receipts.of_role("tensorflow_users")["files"]
+    receipts.write(host.receipt, "tensorflow_users", "x", {"files": {**known, str(other): None}})
     answer = host.run(state="absent")
     assert other.read_text() == "of somebody else\n"
     assert answer["notes"] == [f"{other} stays, as it is no longer what Tensorwright wrote."]
@@ -154,7 +168,7 @@ def test_what_is_asked_for_no_more_goes(host: Users, everything: dict[str, Any])
 
 def test_a_run_after_one_that_was_interrupted_goes_on(host: Users, everything: dict[str, Any]) -> None:
     host.run(**everything)
-    host.footprint = {}
+    Path(host.receipt).unlink()
     assert host.run(**everything)["changed"] is False
 
 
@@ -233,18 +247,35 @@ def test_a_group_s_environment_for_another_python_is_told(
     assert note.startswith(f"{tmp_path}/shared was made for Python 3.5, which {host.site.path} has no more")
 
 
-def test_members_come_and_go_and_others_stay(
-    host: Users, everything: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def vision(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The members of a group, which a stand-in for gpasswd changes."""
     there = ["carol"]
     monkeypatch.setattr(users, "exists", lambda _user: True)
-    monkeypatch.setattr(users, "member_names", lambda _group: list(there))
+    monkeypatch.setattr(receipts, "members", lambda _group: list(there))
 
     def change(_work: users.Work, words: list[str]) -> None:
         if words[0] == "gpasswd":
             (there.append if words[1] == "--add" else there.remove)(words[2])
 
     monkeypatch.setattr(users.Work, "command", change)
+    return there
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_who_was_put_into_a_group_by_a_run_that_was_cut_off_is_taken_out_again(
+    host: Users, everything: dict[str, Any], vision: list[str], state: str
+) -> None:
+    row = {**everything["groups"][0], "members": ["alice", "carol"]}
+    host.run(cut=True, groups=[row])
+    assert vision == ["carol", "alice"]
+    host.run(state=state, groups=[{**row, "members": ["carol"]}])
+    assert vision == ["carol"]
+    assert host.run(state=state, groups=[{**row, "members": ["carol"]}])["changed"] is False
+
+
+def test_members_come_and_go_and_others_stay(host: Users, everything: dict[str, Any], vision: list[str]) -> None:
+    there = vision
     row = {**everything["groups"][0], "members": ["alice", "carol"]}
     assert host.run(groups=[row])["footprint"]["members"] == {GROUP: ["alice"]}
     assert there == ["carol", "alice"]
