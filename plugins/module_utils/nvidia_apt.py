@@ -5,12 +5,17 @@ import contextlib
 import glob
 import os
 import re
-import subprocess
 import urllib.error
 import urllib.request
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_sources, files, openpgp, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    apt_locks,
+    apt_sources,
+    files,
+    openpgp,
+    package_cache,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
 LIST = "sources.list.d/tensorwright-nvidia.list"
@@ -232,12 +237,11 @@ def mirror_file(name: str, apt: str = "/etc/apt") -> str:
 def update(url: str, place: str = "") -> None:
     """Fetch apt's lists; a fault of this repository is an error, another's is not ours. Raises RepositoryError."""
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=300"] + package_cache.apt_options() + ["update"]
-    environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    status, output = apt_locks.patiently(command)
+    lines = output.splitlines()
     faults = [line for line in lines if line.startswith(("E:", "W:", "Err:"))]
     ours = [line for line in faults if apt_sources.address(url) in line.lower() or (place and place in line)]
-    if done.returncode != 0 or ours:
+    if status != 0 or ours:
         why = (ours or faults or lines or ["no word of why"])[0]
         raise RepositoryError(
             "the lists of {0} cannot be fetched: {1}".format(url, re.sub(r"^(E|W|Err):\s*\d*\s*", "", why))

@@ -6,10 +6,9 @@ import fnmatch
 import glob
 import os
 import re
-import subprocess
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, dpkg, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_locks, diagnosis, dpkg, package_cache
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
 # Packages of NVIDIA's, and those that distributions make of its driver.
@@ -140,17 +139,8 @@ def fetching(arguments: List[str]) -> str:
 
 def run(command: List[str]) -> str:
     """Run a command of apt's or dpkg's and return what it printed. Raises PackagesError."""
-    environment = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive", NEEDRESTART_MODE="l")
-    done = subprocess.run(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    output = done.stdout.decode("utf-8", "replace")
-    if done.returncode != 0:
+    status, output = apt_locks.patiently(command)
+    if status != 0:
         raise PackagesError(_why(output), output)
     return output
 
@@ -164,10 +154,10 @@ REASONS = (
         "the disk is full; free space and run again, which finishes what was begun",
     ),
     (
-        r"Could not get lock \S+ It is held by process (\d+) \((.+?)\)",
-        "{1} (process {0}) keeps apt's lock; run again when it has ended",
+        r"Could not get lock (\S+) It is held by process (\d+) \((.+?)\)",
+        "{2} (process {1}) keeps apt's lock {0}; run again when it has ended",
     ),
-    (r"Could not get lock", "another program keeps apt's lock; run again when it has ended"),
+    (r"Could not get lock (\S+)", "another program keeps apt's lock {0}; run again when it has ended"),
     (
         r"(?:Temporary failure resolving|Could not resolve) '(.+?)'",
         "the name {0} cannot be resolved on this host; check its DNS, or name a mirror in " + MIRRORS,

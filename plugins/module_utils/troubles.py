@@ -971,7 +971,7 @@ ROWS = (
             r"Failed to lock apt for exclusive operation",
         ),
         "another program installs packages right now; often unattended upgrades",
-        "wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is",
+        "wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock` shows who it is",
         APT_GET,
         behind=("permission-denied", "read-only", "disk-full"),
         transient=True,

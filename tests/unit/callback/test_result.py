@@ -168,7 +168,7 @@ def test_equal_failures_of_several_hosts_are_told_once(run: Run) -> None:
     assert lines[5:9] == [
         "a, b, c: Install Python failed",
         "  cause: another program installs packages right now; often unattended upgrades",
-        "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is",
+        "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock` shows who it is",
         "  see: docs/troubleshooting.md#dpkg-locked",
     ]
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import package_set
+from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_locks, package_set
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError, Step
 
 STATUS = """\
@@ -191,9 +191,9 @@ def test_a_list_that_could_not_be_fetched_is_named() -> None:
         ),
         (
             "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 47 (unattended-upgr)\nE: Unable to acquire\n",
-            "unattended-upgr (process 47) keeps apt's lock; run again when it has ended",
+            "unattended-upgr (process 47) keeps apt's lock /var/lib/dpkg/lock-frontend; run again when it has ended",
         ),
-        ("E: Could not get lock /x\n", "another program keeps apt's lock; run again when it has ended"),
+        ("E: Could not get lock /x\n", "another program keeps apt's lock /x; run again when it has ended"),
         (
             (
                 "dpkg: error processing archive /a/libx_1.deb (--unpack):\n cannot write (No space left on device)\n"
@@ -220,7 +220,8 @@ def test_a_list_that_could_not_be_fetched_is_named() -> None:
         ("", "apt was ended before it could say why; run again"),
     ],
 )
-def test_apt_s_failure_in_a_sentence(output: str, told: str, tmp_path: Path) -> None:
+def test_apt_s_failure_in_a_sentence(output: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt_locks, "SECONDS", -1)  # no waiting for a lock that only the output names
     program = tmp_path / "apt"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{output}END\nexit 100\n")
     program.chmod(0o755)

@@ -23,7 +23,7 @@ HOST: dict[str, Any] = {
 LOCKED = (
     "Install Python failed\n"
     "  cause: another program installs packages right now; often unattended upgrades\n"
-    "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is\n"
+    "  remedy: wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock` shows who it is\n"
     "  see: docs/troubleshooting.md#dpkg-locked"
 )
 UNREACHABLE = "Failed to connect to the host via ssh: ssh: connect to port 22: No route to host"
