@@ -46,7 +46,7 @@ class Live:
         # Ansible holds this lock while it forks, so that no worker is born while something is half written.
         self._lock = getattr(display, "_lock", None) or threading.RLock()
         self._over = threading.Event()
-        self._print = display.display
+        self._print = display.display  # which prints printable text only
         display.display = self.above
         progress.listen()
         atexit.register(self.stop)
@@ -80,7 +80,7 @@ class Live:
         if not self._over.is_set() and os.getpid() == self._process:
             self.draw()
             self._over.set()
-            del self._display.display
+            self._display.display = self._print
 
     def finish(self) -> None:
         """Replace the board by its last count."""
@@ -88,7 +88,7 @@ class Live:
         with self._lock:
             self._screen.clear()
             self._over.set()
-            del self._display.display
+            self._display.display = self._print
         self._display.display(f"{self.board.headline()}; {clock(time.monotonic() - self.board.begin)}")
 
 

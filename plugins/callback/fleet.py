@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
+from ansible.utils.color import ANSIBLE_COLOR
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, terminal
 
 DOCUMENTATION = r"""
 name: fleet
@@ -35,6 +38,18 @@ class CallbackModule(Default):
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "tensorwright.fleet.fleet"
 
+    def __init__(self) -> None:
+        super().__init__()
+        terminal.guard(self._display, ANSIBLE_COLOR)
+
+    def _dump_results(self, *arguments: Any, **options: Any) -> str:
+        """A result as text, without colours of its own."""
+        return printable(super()._dump_results(*arguments, **options))
+
+    def _get_diff(self, difflist: Any) -> Any:
+        """Differences, coloured by Ansible alone."""
+        return super()._get_diff(_printable(difflist))
+
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A refusal, or what our own module says, in its own words."""
         task, host = result._task, result._host.get_name()
@@ -50,7 +65,7 @@ class CallbackModule(Default):
         self._handle_warnings(result._result)
         said = failures.problems(result._result) if asserted else list(failures.told(result._result, ours))
         for line in said:
-            text = f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}"
+            text = printable(f"{'refused' if refused else 'failed'}: [{host}]: {failures.without_host(line, host)}")
             self._display.display(text, color=constants.COLOR_ERROR, stderr=self.get_option("display_failed_stderr"))
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
@@ -66,7 +81,9 @@ class CallbackModule(Default):
         if progress is None or self._display.verbosity:
             super().v2_runner_retry(result)
             return
-        self._display.display(f"waiting: [{result._host.get_name()}]: {progress}", color=constants.COLOR_DEBUG)
+        self._display.display(
+            printable_line(f"waiting: [{result._host.get_name()}]: {progress}"), color=constants.COLOR_DEBUG
+        )
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """The message says it; the place in the source is for those who ask for more. A crash has no other message."""
@@ -74,3 +91,12 @@ class CallbackModule(Default):
             super()._handle_exception(result, use_stderr)
         else:
             result.pop("exception", None)
+
+
+def _printable(value: Any) -> Any:
+    """Differences: texts, in mappings and lists."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: _printable(one) for key, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -15,7 +15,15 @@ from typing import Any
 from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, receipts, report, result_table
+from ansible.utils.color import ANSIBLE_COLOR
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_line
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+    failures,
+    receipts,
+    report,
+    result_table,
+    terminal,
+)
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 DOCUMENTATION = r"""
@@ -78,6 +86,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, display: Any = None, options: Any = None) -> None:
         super().__init__(display=display, options=options)
+        terminal.guard(self._display, ANSIBLE_COLOR)  # whichever callback prints the rest
         self._started_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._begin = time.monotonic()
         self._playbook = ""
@@ -187,20 +196,20 @@ class CallbackModule(CallbackBase):
     def _ended_well(
         self, host: str, told: Mapping[str, Any], changed: bool, environment: str = ""
     ) -> result_table.Result:
-        method, device, python, tensorflow = (str(told.get(cell) or "") for cell in CELLS)
-        proved = str(told.get("proved") or "")
+        method, device, python, tensorflow = (_text(told, cell) for cell in CELLS)
+        proved = _text(told, "proved")
         return result_table.Result(
             host=host,
-            state=str(told.get("state") or "installed"),
+            state=_text(told, "state") or "installed",
             seconds=self._seconds(host),
             changed=changed,
             method=method,
             device=device,
             python=python,
             tensorflow=tensorflow,
-            session=str(told.get("session") or ""),
+            session=_text(told, "session"),
             proved="" if proved >= self._started_at else proved,
-            activate=str(told.get("activate") or ""),
+            activate=_text(told, "activate"),
             notes=failures.lines(told.get("notes") or []),
             environment=environment,
         )
@@ -279,6 +288,11 @@ class CallbackModule(CallbackBase):
         if results:
             text = result_table.render(results, self._write_log(lost), self._write_report(results, plans))
             self._display.display(f"\n{text}\n")
+
+
+def _text(told: Mapping[str, Any], name: str) -> str:
+    """What a host has answered for a cell of its row: one line, for no answer is a row of its own."""
+    return printable_line(str(told.get(name) or ""))
 
 
 def _role(task: Any) -> str:

@@ -8,7 +8,10 @@ An output that no row knows is shown by its last lines and called unknown.
 import re
 from typing import List, Optional
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import printable
 from ansible_collections.tensorwright.fleet.plugins.module_utils.troubles import DOWNLOADS, ROWS, Row
+
+without_logins = printable.without_logins
 
 QUOTED = 4  # more names than these say no more
 UNKNOWN = "an unknown failure, whose last words were: "
@@ -76,8 +79,3 @@ def last_words(output: str, lines: int = 3) -> str:
 def unknown(output: str, lines: int = 3) -> str:
     """Return the last lines of an output that no row explains."""
     return UNKNOWN + (last_words(output, lines) or "(nothing)")
-
-
-def without_logins(text: str) -> str:
-    """Return a text without the user and password of any URL in it."""
-    return re.sub(r"(\w://)[^/@\s]+@", r"\1", text)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_line
+
 STATES = ("done", "running", "waiting", "refused", "failed", "unreachable")
 ROWS = 20  # more than that is nobody's to read
 
@@ -87,8 +89,8 @@ def _fit(text: str, width: int) -> str:
 
 
 def _line(cells: Sequence[tuple[str, int]], time: str, width: int) -> str:
-    """The cells, each as wide as is said, and the time at the right. The last column stays free: some terminals wrap there."""
-    left = "  ".join(_fit(text, room).ljust(room) for text, room in cells)
+    """The cells, printable, of these widths, and the time at the right. The last column stays free: some terminals wrap there."""
+    left = "  ".join(_fit(printable_line(text), room).ljust(room) for text, room in cells)
     return _fit(f"{left.ljust(width - 1 - len(time))}"[: width - 1 - len(time)] + time, width - 1)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
 
 REFUSING = ("assert", "fail", "validate_argument_spec")
 REPORTING = ("validate", "diagnosis")  # roles whose assertions tell what they found
@@ -29,7 +30,7 @@ def is_refusal(action: str, role: str = "", result: Mapping[str, Any] | None = N
 def lines(value: Any) -> list[str]:
     """The lines of a text or of a list of texts, without blank ones."""
     items = value if isinstance(value, (list, tuple)) else [value]
-    return [line.strip() for item in items for line in str(item).splitlines() if line.strip()]
+    return [line.strip() for item in items for line in printable(str(item)).splitlines() if line.strip()]
 
 
 # What Ansible says of a module that did not live to answer: up to 2.18, and from 2.19 on.
@@ -118,7 +119,7 @@ def last_words(result: Mapping[str, Any]) -> str:
     if died(result):
         return ""
     printed = _texts(result, ("stderr", "module_stderr")).strip() or _texts(result, OUTPUTS).strip()
-    return diagnosis.last_words(printed)
+    return diagnosis.last_words(printable(printed))
 
 
 def told(result: Mapping[str, Any], ours: bool) -> Iterator[str]:
@@ -143,7 +144,7 @@ def told(result: Mapping[str, Any], ours: bool) -> Iterator[str]:
 
 
 def _place(result: Mapping[str, Any]) -> list[str]:
-    return [f"output: {result['log']} on the host"] if result.get("log") else []
+    return [printable_line(f"output: {result['log']} on the host")] if result.get("log") else []
 
 
 LABELS = ("cause", "remedy", "see", "output", "last words")
@@ -178,7 +179,7 @@ def log_entry(host: str, task: str, result: Mapping[str, Any]) -> str:
     for item in failed_items(result) or [result]:
         for name in ("msg", "cmd", "rc", *COMPLAINTS[1:], *OUTPUTS):
             if item.get(name) not in (None, ""):
-                parts.append(f"{name}: {diagnosis.without_logins(str(item[name])).rstrip()}")
+                parts.append(f"{name}: {diagnosis.without_logins(printable(str(item[name]))).rstrip()}")
     return "\n".join(parts) + "\n\n"
 
 

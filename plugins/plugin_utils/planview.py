@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
 
 _NAMED_HOSTS = 6
@@ -26,7 +27,7 @@ def view(pairs: Iterable[Sequence[Any]], form: str = "text") -> str:
         return json.dumps(dict(plans), indent=2)
     if form == "yaml":
         return str(yaml.safe_dump(dict(plans), sort_keys=False, allow_unicode=True, width=120))
-    return "\n".join(_text(plans, hosts))
+    return printable("\n".join(_text(plans, hosts)))
 
 
 def _labelled(host: str, found: Any) -> Iterator[Pair]:
@@ -134,4 +135,4 @@ def _gpu(plan: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _line(label: str, text: object) -> Row:
-    return label, str(text)
+    return label, printable_line(str(text))

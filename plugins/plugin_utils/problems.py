@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_line
+
 PREFIX = "tensorflow_"
 _LONGEST = 80
 
@@ -54,7 +56,7 @@ def show(value: object) -> str:
 
 def one_line(text: str) -> str:
     """A text of anybody's as part of a sentence: printable, without line breaks, not too long."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST * 4]).split())
+    line = printable_line(text[: _LONGEST * 4])
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
@@ -72,4 +74,4 @@ def both(choices: Iterable[str]) -> str:
 
 def sentence(host: str, trouble: Mapping[str, object]) -> str:
     """One problem of one host as one sentence."""
-    return f"{host}: {trouble.get('message', '')}; accepted: {trouble.get('accepted', '')}."
+    return printable_line(f"{host}: {trouble.get('message', '')}; accepted: {trouble.get('accepted', '')}.")

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_line
+
 LONGEST = 120  # characters of a line; with a host's name that is less than what a pipe takes in one piece
 _pipe: tuple[int, int] | None = None
 
@@ -28,7 +30,7 @@ def tell(host: str, line: str) -> None:
     """Say what a host is at; where the board has no time, nobody needs to know."""
     if _pipe is not None:
         with suppress(OSError):
-            os.write(_pipe[1], json.dumps([host[:255], line[:LONGEST]]).encode() + b"\n")
+            os.write(_pipe[1], json.dumps([host[:255], printable_line(line[: 2 * LONGEST])[:LONGEST]]).encode() + b"\n")
 
 
 def told() -> Iterator[tuple[str, str]]:

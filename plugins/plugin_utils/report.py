@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, planview, receipts, result_table
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.result_table import FAILURES, SINGLE_ROWS, Result
 
@@ -70,7 +71,7 @@ class Run:
 
 
 def document(run: Run) -> Document:
-    """All that the three files say, without any login."""
+    """All that the three files say, printable and without any login."""
     results = result_table.in_order(run.results)
     hosts = [_host(result, run.machines.get(result.host, Machine())) for result in results]
     made: Document = {
@@ -89,11 +90,11 @@ def document(run: Run) -> Document:
 
 
 def clean(value: Any) -> Any:
-    """The same data without the user and password of any URL in it."""
+    """The same data, all of it printable, without the user and password of any URL in it."""
     if isinstance(value, str):
-        return diagnosis.without_logins(value)
+        return diagnosis.without_logins(printable(value))
     if isinstance(value, Mapping):
-        return {key: clean(item) for key, item in value.items()}
+        return {clean(key): clean(item) for key, item in value.items()}
     return [clean(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -190,17 +191,12 @@ def junit(made: Document) -> str:
         )
         if host["state"] in FAILURES:
             kind = {"unreachable": "error", "stopped": "skipped"}.get(host["state"], "failure")
-            text = _printable("\n".join(host["problems"]))
+            text = "\n".join(host["problems"])
             ET.SubElement(case, kind, type=host["state"], message=text.partition("\n")[0]).text = text
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)
     return ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _printable(text: str) -> str:
-    """The text without what XML cannot hold; programs colour their complaints."""
-    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]", "", text)
 
 
 def page(made: Document) -> str:

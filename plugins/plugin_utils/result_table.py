@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
 
 HEADER = ("host", "method", "device", "Python", "TensorFlow", "session", "seconds")
@@ -87,7 +88,8 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
     first, last = group[0], group[-1]
     host = first.label if first is last else f"{first.label}…{last.label} ({len(group)} hosts)"
     outcome = min(result.outcome for result in group)  # of several dates the oldest
-    return (host, *first.cells, outcome, f"{max(result.seconds for result in group):.1f}")
+    # In one line each: a host that answers with two would have a row for which nothing stands.
+    return (*map(printable_line, (host, *first.cells, outcome)), f"{max(result.seconds for result in group):.1f}")
 
 
 def _table(results: Sequence[Result]) -> list[str]:
@@ -119,9 +121,15 @@ def _said(statements: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def _lines(label: str, said: Mapping[str, Sequence[str]], total: int) -> list[str]:
     """Each statement once, with its hosts unless it is said of all."""
     return [
-        f"{label}: {statement}" if len(hosts) == total else f"{label}, {_who(hosts)}: {statement}"
+        printable_line(f"{label}: {statement}" if len(hosts) == total else f"{label}, {_who(hosts)}: {statement}")
         for statement, hosts in said.items()
     ]
+
+
+def _indented(statement: str) -> str:
+    """A statement whose further lines cannot be taken for anything else's."""
+    first, *rest = printable(statement).splitlines() or [""]
+    return "\n".join([first, *(line if line.startswith("  ") else f"  {line}" for line in rest)])
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -156,11 +164,11 @@ def render(results: Iterable[Result], log: str = "", report: str = "") -> str:
     blocks = [
         _table(hosts),
         [DATED.format(" or ".join(greetings))] if greetings else [],
-        [f"{_who(names)}: {problem}" for problem, names in problems.items()],
+        [_indented(f"{_who(names)}: {problem}") for problem, names in problems.items()],
         _lines("Note", notes, len(hosts)),
         _lines("Activate", activations, len(hosts)),
-        [f"All that failed steps have printed: {log}"] if log else [],
-        [f"Report: {report}"] if report else [],
+        [printable_line(f"All that failed steps have printed: {log}")] if log else [],
+        [printable_line(f"Report: {report}")] if report else [],
         [summary(hosts)],
     ]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+    return printable("\n\n".join("\n".join(block) for block in blocks if block))
