@@ -104,13 +104,13 @@ repaired:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_repository, nvidia_apt, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "role": {"type": "str", "required": True},

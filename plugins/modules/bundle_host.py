@@ -61,8 +61,8 @@ import re
 import zlib
 from typing import Any, Dict, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, files
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 SIGNED = re.compile(r"signed-by\s*[:=]\s*([^\]\n]+)", re.IGNORECASE)
 # What apt resolves by.
@@ -131,7 +131,7 @@ def status(path: str) -> str:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "directory": {"type": "path", "default": "/etc/apt"},
             "status": {"type": "path", "default": dpkg.STATUS},

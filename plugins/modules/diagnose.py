@@ -53,13 +53,13 @@ findings:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import findings, pci
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "paths": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "default": ""},

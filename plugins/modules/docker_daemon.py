@@ -91,10 +91,10 @@ import contextlib
 import os
 from typing import Any, Dict, List, Optional
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_engine, files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.daemon_json import DaemonJsonError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_engine import EngineError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 class RefusedError(Exception):
@@ -258,7 +258,7 @@ def _content(path: str) -> Optional[bytes]:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -121,17 +121,17 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images, image_digest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Record, Store
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 Answer = Dict[str, Any]
 
 
 def main() -> None:
     """Do as asked."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "rolled_back", "absent", "proved"], "default": "present"},
             "image": {"type": "str"},

@@ -58,9 +58,9 @@ import pwd
 import time
 from typing import Any, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_engine
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_engine import EngineError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 LINGER = "/var/lib/systemd/linger"
 SECONDS = 30
@@ -123,7 +123,7 @@ class User:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "unit": {"type": "str", "required": True},
             "present": {"type": "list", "elements": "str", "default": []},

@@ -77,9 +77,9 @@ removed:
 import os
 from typing import Any, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_services as services
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, text
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 SERVICE = {
     "service": {"type": "str", "choices": ["jupyter", "tensorboard"], "required": True},
@@ -93,7 +93,7 @@ SERVICE = {
 
 def main() -> None:
     """Do as asked."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={"services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE}},
         supports_check_mode=True,
     )

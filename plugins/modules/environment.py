@@ -194,7 +194,6 @@ import subprocess
 from inspect import getsource
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
     conda,
@@ -218,6 +217,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     source_facts,
     tensorflow_env,
 )
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
 NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
@@ -739,7 +739,7 @@ def listdir(path: str) -> List[str]:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "rolled_back", "absent"], "default": "present"},

@@ -46,13 +46,13 @@ processes:
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import gpu_processes
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={"wait": {"type": "int", "default": 0}, "poll": {"type": "int", "default": 5}},
         supports_check_mode=True,
     )

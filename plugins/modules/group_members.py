@@ -56,7 +56,7 @@ import grp
 import pwd
 from typing import Any, List, Optional
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def members(group: str) -> Optional[List[str]]:
@@ -78,7 +78,7 @@ def exists(user: str) -> bool:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "group": {"type": "str", "required": True},
             "present": {"type": "list", "elements": "str", "default": []},

@@ -74,8 +74,8 @@ import pwd
 import stat
 from typing import Any, Dict, List
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 TEXT = "The directory in which this file lies was made by Tensorwright, which removes it with all that is in it.\n"
 
@@ -86,7 +86,7 @@ class DirectoryError(Exception):
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -92,13 +92,13 @@ repaired:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "url": {"type": "str", "required": True},

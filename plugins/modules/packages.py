@@ -108,8 +108,8 @@ import os
 import time
 from typing import Any, Dict, List, Set
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import files, host_lock, package_set, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError
 
 BLACKLIST = "/etc/apt/apt.conf.d/52tensorwright-{0}"
@@ -330,7 +330,7 @@ def _told(step: package_set.Step) -> str:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

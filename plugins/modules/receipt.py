@@ -160,8 +160,8 @@ footprint:
 import os
 from typing import Any, Dict
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, host_lock, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 FOOTPRINT: Dict[str, Any] = {
     "packages": {"type": "raw", "default": []},
@@ -187,7 +187,7 @@ def fail(module: Any, answer: Dict[str, Any], reason: str) -> None:
 
 def main() -> None:
     """Do as asked."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent", "intended"], "default": "present"},

@@ -89,7 +89,6 @@ removed:
 import os
 from typing import Any, Dict
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     footprints,
@@ -98,6 +97,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     releases,
     runtimes,
 )
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def provide(module: Any, store: runtimes.Runtimes, answer: Dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ def write_receipt(store: runtimes.Runtimes, asked: Dict[str, Any], sha256: str, 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},

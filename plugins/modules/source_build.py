@@ -200,7 +200,6 @@ import os
 import time
 from typing import Any, Dict
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     footprints,
@@ -209,6 +208,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     source_build,
     source_facts,
 )
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 TEXTS = ("key", "version", "url", "tag", "bazel")
 
@@ -299,9 +299,7 @@ def main() -> None:
         "inputs": {"type": "str"},
     }
     spec.update({name: {"type": "str", "no_log": False} for name in TEXTS})
-    module: Any = AnsibleModule(
-        argument_spec=spec, supports_check_mode=True, required_if=[("state", "kept", ["inputs"])]
-    )
+    module: Any = FleetModule(argument_spec=spec, supports_check_mode=True, required_if=[("state", "kept", ["inputs"])])
     os.umask(0o022)  # other users' environments are made from the wheel
     asked = module.params
     answer: Dict[str, Any] = {"changed": False}

@@ -131,13 +131,13 @@ ansible_facts:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import host, location, nvidia, pci, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
 def main() -> None:
     """Gather and answer."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             # Not of the type path, which would expand $VARIABLES and hide what was given.
             "path": {"type": "str", "default": "~/tensorflow"},

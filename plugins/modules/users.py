@@ -92,7 +92,6 @@ import pwd
 import shutil
 from typing import Any, Dict, List, Set
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     group_environments,
@@ -102,6 +101,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     tensorflow_env,
     users_files,
 )
+from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 PAM_UPDATE = "pam-auth-update"
 ROLE = "tensorflow_users"
@@ -370,7 +370,7 @@ def exists(user: str) -> bool:
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "environments": {"type": "list", "elements": "dict", "default": []},
