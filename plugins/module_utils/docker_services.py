@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, quoting
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import DIRECTORY, LAUNCHER
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
@@ -73,19 +73,21 @@ def render(service: Service, docker: str = "/usr/bin/docker", launcher: str = LA
     options = ["--as", service.user, "--name", name, "--address", service.address, "--port", str(service.port)]
     options += ["--token-file", token_file(service)]
     options += ["--jupyter"] if service.kind == "jupyter" else ["--tensorboard", service.directory]
-    command = " ".join(_quoted(word) for word in [launcher] + options)
+    command = " ".join(quoting.systemd(word) for word in [launcher] + options)
     return "\n".join(
         [
             "# Put there by Tensorwright.",
             "[Unit]",
-            "Description={0} in TensorFlow's image for {1}".format(TITLES[service.kind], service.user),
+            "Description={0} in TensorFlow's image for {1}".format(
+                TITLES[service.kind], quoting.specifiers(service.user)
+            ),
             "Documentation=https://www.tensorflow.org/install/docker",
             "After=docker.service network-online.target",
             "Wants=docker.service network-online.target",
             "",
             "[Service]",
             # As root, who starts the container as that user: a process of the user's that may use Docker were a way to root.
-            "WorkingDirectory={0}".format(service.directory.replace("%", "%%")),
+            "WorkingDirectory={0}".format(quoting.specifiers(service.directory)),
             "ExecStartPre=-{0} rm --force {1}".format(docker, name),
             "ExecStart={0}".format(command),
             "ExecStop=-{0} stop {1}".format(docker, name),
@@ -100,11 +102,6 @@ def render(service: Service, docker: str = "/usr/bin/docker", launcher: str = LA
             "",
         ]
     )
-
-
-def _quoted(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return '"{0}"'.format(escaped) if re.search(r"[\s\"';$\\]", word) else escaped
 
 
 def installed(directory: str = UNITS) -> List[str]:

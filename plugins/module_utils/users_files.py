@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import tensorflow_env
+from ansible_collections.tensorwright.fleet.plugins.module_utils import quoting, tensorflow_env
 
 COMMAND = "/usr/local/bin/tensorflow-env"
 PYTHON = "/usr/bin/python3"
@@ -25,7 +25,7 @@ MARK = "Tensorwright writes this file anew; its variables begin with tensorflow_
 SNIPPET = """# {0}
 case "$(id -u):$PATH:" in
     0:* | *:{1}:*) ;;
-    *) PATH="{1}:$PATH" ;;
+    *) PATH={1}":$PATH" ;;
 esac
 export PATH
 """
@@ -89,7 +89,7 @@ def command() -> Files:
 def profile(environments: Sequence[Environment]) -> Files:
     """What puts the first environment on the PATH of login shells, but for root's: what root installs is not to land in a release."""
     directories = [os.path.join(one.path, "bin") for one in environments if one.method in PREFIXES]
-    return {PROFILE: (SNIPPET.format(MARK, directories[0]), 0o644)} if directories else {}
+    return {PROFILE: (SNIPPET.format(MARK, quoting.shell(directories[0])), 0o644)} if directories else {}
 
 
 def module_directories(asked: Any, exists: Any = os.path.exists) -> List[str]:
@@ -122,10 +122,10 @@ def modulefiles(environments: Sequence[Environment], directories: Sequence[str])
             lines = [
                 "#%Module1.0",
                 "## " + MARK,
-                "proc ModulesHelp {{ }} {{ puts stderr {{{0}}} }}".format(about),
-                "module-whatis {{{0}}}".format(about),
+                "proc ModulesHelp {{ }} {{ puts stderr {0} }}".format(quoting.tcl(about)),
+                "module-whatis {0}".format(quoting.tcl(about)),
                 "conflict tensorflow",
-                "prepend-path PATH {{{0}}}".format(os.path.join(one.path, "bin")),
+                "prepend-path PATH {0}".format(quoting.tcl(os.path.join(one.path, "bin"))),
             ]
             files[os.path.join(directory, "tensorflow", version)] = ("\n".join(lines) + "\n", 0o644)
         default = '#%Module1.0\n## {0}\nset ModulesVersion "{1}"\n'.format(MARK, versions[0][0])

@@ -240,8 +240,12 @@ def _path(value: object) -> str:
     if not isinstance(value, str):
         raise RefusedError("which is not a text", accepted)
     path = str(value).strip()
-    if not path.startswith(("/", "~/")) or "\0" in path or "\n" in path:
+    if not path.startswith(("/", "~/")):
         raise RefusedError("which is not an absolute path", accepted)
+    if ":" in path or not path.isprintable():
+        raise RefusedError(
+            "which no PATH and no file of settings can hold", "a path without colons and control characters"
+        )
     if not path.strip("/~") or ".." in path.split("/"):
         raise RefusedError("which names no directory of its own", accepted)
     return path

@@ -6,7 +6,8 @@ Ansible checks a role's variables when the role begins. By then the roles before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ WORDS = {
     "dict": "a mapping",
 }
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "1", "0"})
 
 
@@ -59,6 +61,18 @@ def fits(value: Any, kind: str) -> bool:
     }.get(kind, True)
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Return all texts of a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key in value:
+            yield from (*_texts(key), *_texts(value[key]))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
 def problems(variables: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]] | None = None) -> list[Problem]:
     """Return what is wrong with the variables of the roles that install; an empty list means that all of them fit."""
     known = options() if known is None else known
@@ -70,6 +84,11 @@ def problems(variables: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]
             if not fits(value, kind):
                 found.append(_problem(name, f"{name} is {show(value)}, which is not {WORDS[kind]}", WORDS[kind]))
                 continue
+            # They are written into units, apt's and pip's settings, which take one line for a value and hold none otherwise.
+            strange = next((text for text in _texts(value) if CONTROL.search(text)), None)
+            if strange is not None:
+                message = f"{name} has {show(strange)} with a line break or another control character in it"
+                found.append(_problem(name, message, "texts of one line"))
             for item in value if kind == "list" else ():
                 if not fits(item, element):
                     message = f"{name} has the item {show(item)}, which is not {WORDS[element]}"

@@ -92,6 +92,11 @@ def _groups(plan: Plan, host: Mapping[str, Any], variables: Mapping[str, Any]) -
         if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/") or not path.strip("/"):
             yield _problem(name, f"gives {show(group)} the path {show(path)}", "an absolute path, such as /opt/vision")
             continue
+        if ":" in path or not path.isprintable():
+            yield _problem(
+                name, f"gives {show(group)} the path {show(path)}", "a path without colons and control characters"
+            )
+            continue
         path = normpath(path)
         near = next((one for one in (*environments, *taken) if _overlap(path, one)), None)
         if near or "/.tensorwright" in path:
