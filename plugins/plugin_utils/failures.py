@@ -36,18 +36,38 @@ def lines(value: Any) -> list[str]:
 # What Ansible says of a module that did not live to answer: up to 2.18, and from 2.19 on.
 DIED = ("MODULE FAILURE", "Module result deserialization failed")
 ENDED = (
-    "the step ended on the host without an answer: it was killed, memory ran out, or the host went down; "
-    "run again, and with -vvv see what it printed"
+    "the step gave no answer: the connection dropped and the host goes on with it, or it was killed there, memory ran out, or the host "
+    "went down; run again, which waits for what still goes on, and with -vvv see what it printed"
 )
+DROPPED = (
+    "the connection to the host dropped in the middle of the step; the host goes on with what was begun and may finish it: "
+    "run again, which waits for that and goes on from there"
+)
+# What OpenSSH says when a connection ends that was there; of one that was never made it says other things.
+DROPS = re.compile(
+    r"[Cc]onnection to \S+ closed|client_loop: send disconnect|[Bb]roken pipe|mux_client|packet_write_wait|"
+    r"Timeout, server \S+ not responding"
+)
+SSH_LOST = 255  # with this status OpenSSH ends where the connection does
+
+
+def _without_answer(result: Mapping[str, Any]) -> bool:
+    """Whether there is nothing that the module itself has said."""
+    printed = f"{result.get('module_stderr', '')}{result.get('module_stdout', '')}{result.get('exception', '')}"
+    return any(words in str(result.get("msg")) for words in DIED) and "Traceback" not in printed
+
+
+def dropped(result: Mapping[str, Any]) -> bool:
+    """Whether the way to the host was lost while a module ran there, which goes on."""
+    lost = result.get("rc") == SSH_LOST or DROPS.search(str(result.get("module_stderr")))
+    return _without_answer(result) and bool(lost)
 
 
 def died(result: Mapping[str, Any]) -> bool:
-    """Whether the module was ended before it could answer."""
-    said = str(result.get("msg"))
-    printed = f"{result.get('module_stderr', '')}{result.get('module_stdout', '')}{result.get('exception', '')}"
+    """Whether the module was ended before it could answer, or could not be heard."""
     found = _row(result)
     unexplained = found is None or found.row.id == "memory-short"
-    return any(words in said for words in DIED) and "Traceback" not in printed and unexplained
+    return _without_answer(result) and (unexplained or dropped(result))
 
 
 def failed_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -64,7 +84,7 @@ def changed(result: Mapping[str, Any]) -> bool:
 def problems(result: Mapping[str, Any]) -> list[str]:
     """A failed task's own message, or those of its failed items."""
     if died(result):
-        return [ENDED]
+        return [DROPPED if dropped(result) else ENDED]
     items = failed_items(result)
     if items:
         return [line for item in items for line in problems(item)]
@@ -127,7 +147,7 @@ def told(result: Mapping[str, Any], ours: bool) -> Iterator[str]:
 
     With a cause from the table, what a program printed is left to the log: it differs from host to host, and the cause does not.
     """
-    found = diagnose(result)
+    found = None if dropped(result) else diagnose(result)
     if found is None:
         yield from problems(result)
         yield from _place(result)
@@ -189,6 +209,8 @@ def unreachable(result: Mapping[str, Any]) -> list[str]:
         re.sub(r"connect to host \S+ port", "connect to port", line).removeprefix("Task failed: ")
         for line in problems(result)
     ]
+    if DROPS.search(str(result.get("msg"))):
+        return [*said, DROPPED]
     found = _row(result)
     # Rows of other parts speak of what hosts reach; here it is the host that is not reached.
     return [*said, *(found.lines() if found and found.row.part == troubles.HOST else [])]

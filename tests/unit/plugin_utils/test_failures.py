@@ -78,6 +78,52 @@ def test_a_module_that_was_killed_is_told_in_a_sentence(result: dict[str, str]) 
     assert failures.problems(result) == [failures.ENDED]
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        {
+            "msg": "MODULE FAILURE",
+            "module_stderr": "Shared connection to 10.0.0.7 closed.\r\n",
+            "module_stdout": "",
+            "rc": 0,
+        },
+        {"msg": "MODULE FAILURE", "module_stderr": "mux_client_read_packet: read header failed: Broken pipe", "rc": 1},
+        {
+            "msg": "MODULE FAILURE",
+            "module_stderr": "Connection reset by 10.0.0.7 port 22",
+            "module_stdout": "",
+            "rc": 255,
+        },
+        {
+            "msg": "Task failed: Module result deserialization failed: No start of json char found",
+            "module_stderr": "client_loop: send disconnect: Broken pipe",
+        },
+        {"msg": "Module result deserialization failed", "module_stderr": "Timeout, server 10.0.0.7 not responding."},
+    ],
+)
+def test_a_connection_that_dropped_is_not_told_as_memory(result: dict[str, Any]) -> None:
+    assert failures.problems(result) == [failures.DROPPED]
+    assert list(failures.told(result, ours=True)) == [failures.DROPPED]
+    assert "memory" not in failures.DROPPED
+
+
+def test_without_an_answer_a_dropped_connection_comes_first_among_the_causes() -> None:
+    assert failures.ENDED.index("connection dropped") < failures.ENDED.index("memory")
+
+
+@pytest.mark.parametrize(
+    ("message", "dropped"),
+    [
+        ("Failed to connect to the host via ssh: Shared connection to 10.0.0.7 closed.", True),
+        ("Failed to connect to the host via ssh: Timeout, server 10.0.0.7 not responding.", True),
+        ("Failed to connect to the host via ssh: kex_exchange_identification: Connection closed by remote host", False),
+        ("Failed to connect to the host via ssh: ssh: connect to host h port 22: Connection refused", False),
+    ],
+)
+def test_a_host_that_is_lost_in_the_middle_goes_on(message: str, dropped: bool) -> None:
+    assert (failures.unreachable({"msg": message, "unreachable": True})[-1] == failures.DROPPED) is dropped
+
+
 def test_a_module_that_crashed_is_told_as_ansible_tells_it() -> None:
     result = {"msg": "MODULE FAILURE", "module_stderr": "Traceback (most recent call last):\n  KeyError: 'site'"}
     assert failures.problems(result) == ["MODULE FAILURE"]
