@@ -43,6 +43,12 @@ options:
         description: Whether a token is asked for.
         type: bool
         default: true
+      open_to_all:
+        description:
+          - That a Jupyter without a token is meant, by which whoever reaches its port may do all that its user may.
+          - The plan refuses one without it; the unit is the same.
+        type: bool
+        default: false
 attributes:
   check_mode:
     description: Tells whether a unit would change.
@@ -88,6 +94,7 @@ SERVICE = {
     "address": {"type": "str", "default": "127.0.0.1"},
     "directory": {"type": "str", "default": "~"},
     "token": {"type": "bool", "default": True, "no_log": False},
+    "open_to_all": {"type": "bool", "default": False},
 }
 
 

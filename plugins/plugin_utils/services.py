@@ -11,7 +11,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import
 
 NAME: Final = "tensorflow_docker_services"
 PORTS: Final = {"jupyter": 8888, "tensorboard": 6006}
-KEYS: Final = ("service", "user", "port", "address", "directory", "token")
+KEYS: Final = ("service", "user", "port", "address", "directory", "token", "open_to_all")
+_NO: Final = ("false", "no", "off", "0")
 
 
 def problems(plan: Plan, variables: Mapping[str, Any]) -> Iterator[Problem]:
@@ -42,6 +43,12 @@ def problems(plan: Plan, variables: Mapping[str, Any]) -> Iterator[Problem]:
         if (kind, user) in named:
             yield _problem(f"names {one_line(user)} twice for {kind}", "one of each service for a user")
         named.add((kind, user))
+        if kind == "jupyter" and _is_no(row.get("token", True)) and _is_no(row.get("open_to_all", False)):
+            yield _problem(
+                f"has a jupyter for {one_line(user)} with token: false, by which every user of the host, and whoever else reaches "
+                f"its port, may do all that {one_line(user)} may",
+                "a token, or open_to_all: true beside it where that is meant",
+            )
         place = (row.get("address") or "127.0.0.1", number)
         if place in taken:
             yield _problem(f"gives port {number} to {taken[place]} and to {one_line(user)}", "a port for each of them")
@@ -53,6 +60,10 @@ def problems(plan: Plan, variables: Mapping[str, Any]) -> Iterator[Problem]:
                 f"has a {kind} for {one_line(user)}, and the image {image['reference']} is without it",
                 f"the same with tensorflow_docker_{remedy}",
             )
+
+
+def _is_no(value: object) -> bool:
+    return str(value).strip().lower() in _NO
 
 
 def _port(value: object) -> int | None:

@@ -32,6 +32,8 @@ def told(*rows: Any, method: str = "docker", version: str = "latest", **variable
         [JUPYTER, {**JUPYTER, "user": "bob", "port": 8889}],
         [JUPYTER, {**BOARD, "port": 8888, "address": "10.0.0.1"}],
         [{**BOARD, "directory": "/srv/runs", "token": False}],
+        [{**JUPYTER, "token": False, "open_to_all": True}],
+        [{**JUPYTER, "token": "yes", "open_to_all": False}],
     ],
 )
 def test_what_can_be(rows: list[dict[str, Any]]) -> None:
@@ -46,8 +48,19 @@ def test_what_can_be(rows: list[dict[str, Any]]) -> None:
         ([{**JUPYTER, "port": 70000}], "has the port 70000 for alice; accepted: a whole number from 1 to 65535"),
         (
             [{**JUPYTER, "prot": 1}],
-            "has the key 'prot'; accepted: the keys service, user, port, address, directory, token",
+            "has the key 'prot'; accepted: the keys service, user, port, address, directory, token, open_to_all",
         ),
+        *[
+            (
+                [{**JUPYTER, "token": token, **more}],
+                (
+                    "has a jupyter for alice with token: false, by which every user of the host, and whoever else reaches its port, may do "
+                    "all that alice may; accepted: a token, or open_to_all: true beside it where that is meant"
+                ),
+            )
+            for token in (False, "no")
+            for more in ({}, {"open_to_all": False})
+        ],
         (
             [JUPYTER, {**JUPYTER, "port": 9000}],
             "names alice twice for jupyter; accepted: one of each service for a user",
