@@ -115,7 +115,10 @@ class ActionModule(ActionBase):
 
     def _planned(self, name: str, variables: host_variables.HostVariables, task_vars: Any) -> Any:
         values = Values(self._templar, task_vars)
-        looked = self._look(_arguments(values, variables), task_vars)
+        try:
+            looked = self._look(_arguments(values, variables), task_vars)
+        except payload.TooMuchError as error:
+            return {"failed": True, "changed": False, "msg": f"{name} {error}."}
         if looked.get("failed"):
             return looked
         host = looked["ansible_facts"]["tensorflow_host"]
@@ -158,7 +161,11 @@ class ActionModule(ActionBase):
         facts = self._light(arguments, task_vars) if self._may_pipe() else None
         if facts is not None:
             return {"ansible_facts": {"tensorflow_host": facts}}
-        return self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        with payload.bounded():
+            looked = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
+        if len(str(looked)) > payload.MOST:
+            raise payload.TooMuchError
+        return looked
 
     def _may_pipe(self) -> bool:
         """Whether a command here may have an input: on this machine itself it always may."""
@@ -174,8 +181,9 @@ class ActionModule(ActionBase):
         }
         words = [*shlex.split(self._python(task_vars)), "-c", payload.BOOT, json.dumps(asked)]
         command = f"{self._compute_environment_string()} {shlex.join(words)}".strip()
-        done = self._low_level_execute_command(command, in_data=payload.program())
-        return payload.facts(done["stdout"]) if done["rc"] == 0 else None
+        with payload.bounded():
+            done = self._low_level_execute_command(command, in_data=payload.program())
+            return payload.facts(done["stdout"]) if done["rc"] == 0 else None
 
     def _python(self, task_vars: Any) -> str:
         """The Python that the inventory names, else the distribution's own."""

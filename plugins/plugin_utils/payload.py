@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import json
+import resource
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted impor
 PACKAGE = "ansible_collections.tensorwright.fleet.plugins.module_utils"
 PLACE = Path(__file__).resolve().parents[1] / "module_utils"
 FIRST = "host"
+MOST = 8 << 20  # characters of an answer; those of hosts with many receipts are some 100,000
+MEMORY = 512 << 20  # bytes that reading an answer may take
 
 # What begins on the host: it reads the program, compressed, from its input.
 BOOT = "import sys, zlib; exec(zlib.decompress(sys.stdin.buffer.read()))"
@@ -76,10 +80,43 @@ def program() -> bytes:
     return zlib.compress(text.encode())
 
 
+class TooMuchError(ValueError):
+    """A host answers with more than anybody could have to say; the text is one clause with what would be accepted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"answered the look at it with more than {MOST >> 20} MB; accepted: host facts, which are some kB"
+        )
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Bound the memory that this process may take on meanwhile, for Ansible keeps all that a host prints. Raises TooMuchError."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:  # no Linux: what has been read is looked at afterwards all the same
+        yield
+        return
+    bound = now + MEMORY if before[0] == resource.RLIM_INFINITY else min(before[0], now + MEMORY)
+    resource.setrlimit(resource.RLIMIT_AS, (bound, before[1]))
+    try:
+        yield
+    except MemoryError:
+        raise TooMuchError from None
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def facts(printed: str) -> dict[str, Any] | None:
-    """Return the host facts that the program printed, as untrusted data; None where it printed something else."""
+    """Return the host facts that the program printed, as untrusted data; None where it printed something else.
+
+    Raises TooMuchError.
+    """
+    if len(printed) > MOST:
+        raise TooMuchError
     try:
         found = json.loads(printed.strip().splitlines()[-1])
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return None
     return dict(untrusted(found)) if isinstance(found, Mapping) and "receipts" in found else None

@@ -101,6 +101,21 @@ def test_no_playbook_takes_what_a_host_says_for_a_template(core: Path, place: Pa
     assert re.search(r"^plausible +: ok=[1-9]", output, re.MULTILINE), output
 
 
+@pytest.mark.parametrize("end", ["break", "pass"], ids=["much", "without end"])
+def test_a_host_that_says_too_much_is_refused_in_a_sentence(core: Path, tmp_path: Path, end: str) -> None:
+    talker = tmp_path / "talker"
+    talker.write_text(
+        f"#!/usr/bin/python3\nimport sys\nwhile True:\n    sys.stdout.write('x' * (9 << 20))\n    {end}\n"
+    )
+    talker.chmod(0o755)
+    (tmp_path / "hosts").write_text(
+        f"talker ansible_connection=local ansible_python_interpreter={talker}\nother ansible_connection=local\n"
+    )
+    output = run(core, tmp_path, "site.yml", "--check")
+    assert "talker answered the look at it with more than 8 MB; accepted: host facts" in output
+    assert "2 hosts: 1 planned, 1 failed" in output
+
+
 def test_the_mark_of_the_oldest_goes_all_the_way_down() -> None:
     program = (
         "from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted, untrusted_result\n"

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils import host
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload
 
@@ -43,6 +44,33 @@ def test_it_finds_what_the_module_finds(tmp_path: Path, monkeypatch: Any) -> Non
             assert isinstance(one.pop("free_mb"), int)  # others write to this disk as well
     assert found == expected
     assert [*tmp_path.iterdir()] == []
+
+
+def test_an_answer_has_a_bound() -> None:
+    assert payload.facts('{"receipts": []}' + " " * 100_000) == {"receipts": []}
+    with pytest.raises(payload.TooMuchError, match="more than 8 MB; accepted: host facts"):
+        payload.facts('{"receipts": ["' + "x" * payload.MOST + '"]}')
+    assert payload.facts('{"receipts": ' + "[" * 100_000) is None
+
+
+def test_reading_an_answer_takes_no_memory_without_bound() -> None:
+    program = (
+        "from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload\n"
+        "import resource\n"
+        "before = resource.getrlimit(resource.RLIMIT_AS)\n"
+        "try:\n"
+        "    with payload.bounded():\n"
+        "        read = []\n"
+        "        while True:\n"
+        "            read.append(bytes(10 << 20))\n"
+        "except payload.TooMuchError:\n"
+        "    print(10 * len(read), resource.getrlimit(resource.RLIMIT_AS) == before)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    read, restored = done.stdout.split()
+    assert 100 < int(read) < 512
+    assert restored == "True"
 
 
 def test_it_is_all_that_the_look_imports_and_nothing_of_ansible_s() -> None:

@@ -54,8 +54,8 @@ def test_what_can_be(rows: list[dict[str, Any]]) -> None:
             (
                 [{**JUPYTER, "token": token, **more}],
                 (
-                    "has a jupyter for alice with token: false, by which every user of the host, and whoever else reaches its port, may do "
-                    "all that alice may; accepted: a token, or open_to_all: true beside it where that is meant"
+                    "has a jupyter for alice with token: false, by which every user of the host, and whoever else reaches its port, "
+                    "may do all that alice may; accepted: a token, or open_to_all: true beside it where that is meant"
                 ),
             )
             for token in (False, "no")
