@@ -237,6 +237,7 @@ class Builder(object):
         self.package_cache = package_cache.Cache(self.params["package_cache"])
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.distrusted: List[str] = []
+        self.switched = False  # whether users have another release than before this run
         self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
 
     # --- state: present -------------------------------------------------------------------------------------------
@@ -562,6 +563,7 @@ class Builder(object):
             seal.update(session=self.prove(environment.directory(name)), proved=releases.now())
             environment.seal(name, seal)
         environment.put_to_use(name)
+        self.switched = True
         self.result["changed"] = True
 
     def adjust(self, name: str, host: Dict[str, Any]) -> bool:
@@ -798,15 +800,16 @@ def main() -> None:
 def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
     """Fail in one sentence that says what the environment's users have now."""
     path = module.params["path"]
-    current, log = None, ""
+    current, log, switched = None, "", builder is not None and builder.switched
     if builder is not None:
         log = builder.environment.shared("log", builder.environment.name + ".log")
         with contextlib.suppress(releases.StoreError):
             current = builder.environment.current()
-    state = "release {} stays in use".format(current) if current else "nothing was put in its place"
+    state = "release {} {} in use".format(current, "is now" if switched else "stays")
+    state = state if current else "nothing was put in its place"
     msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
     there = {"log": log} if output and os.path.isfile(log) else {}
-    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), **there)
+    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), changed=switched, **there)
 
 
 if __name__ == "__main__":

@@ -636,6 +636,14 @@ def test_the_last_releases_stay(site: Site) -> None:
 # -- rolling back -----------------------------------------------------------------------------------------------------
 
 
+def test_what_failed_after_the_switch_says_which_release_is_in_use_now(site: Site, old: str) -> None:
+    (site.store / "receipts" / "tensorflow.json").mkdir(parents=True)  # so that no receipt can be written
+    failed = site.try_present("2.21.0", inputs="x")
+    assert site.current != old
+    assert failed["msg"].endswith(f"; release {site.current} is now in use")
+    assert failed["changed"] is True
+
+
 def test_rolling_back_proves_first(site: Site, old: str) -> None:
     new = site.present("2.21.0")["release"]
     (next(site.release(old).glob("lib/*/site-packages")) / "tensorflow" / "__init__.py").unlink()
