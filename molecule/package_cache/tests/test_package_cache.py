@@ -5,6 +5,7 @@ The tests follow one another: hosts are set up, then what the cache does is look
 
 import hashlib
 import re
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -206,6 +207,28 @@ def test_the_cache_is_bounded(origin: SlowOrigin, cache: Login, one: Login) -> N
     cache.check_output(
         f"for i in $(seq 60); do [ $(du -sm {OBJECTS} | cut -f1) -le 64 ] && exit; sleep 1; done; exit 1"
     )
+
+
+def test_one_object_is_kept_once_however_it_is_asked_for(origin: SlowOrigin, cache: Login, one: Login) -> None:
+    """Or a client could fill the cache with one file: by queries that the origin does not look at, or by other spellings."""
+    for spelled in (
+        "churn-1.whl",
+        "churn-1.whl?1",
+        "churn-1.whl?2",
+        "%63hurn-1.whl",
+        "/churn-1.whl",
+        "././churn-1.whl",
+    ):
+        one.check_output(GET.format(f"{CACHE}/origin.example.org/{spelled}") + " >/dev/null")
+    kept = cache.check_output(f"grep -rlaE '^KEY: .*hurn-1.whl' {OBJECTS}").split()
+    assert len(kept) == 1
+    assert len([path for path, _range in origin.requests if "hurn-1" in path]) == 6
+
+
+def test_it_listens_where_hosts_are_told_and_nowhere_else(cache: Login) -> None:
+    heard = cache.check_output("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp /proc/net/tcp6").split()
+    address = socket.inet_aton(HOSTS["cache"].address)[::-1].hex().upper()
+    assert [one for one in heard if one.endswith(f":{8180:04X}")] == [f"{address}:{8180:04X}"]
 
 
 def test_it_is_no_proxy_for_everything(origin: SlowOrigin, one: Login) -> None:
