@@ -8,6 +8,7 @@ import glob
 import grp
 import os
 import pwd
+import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, dpkg, permissions
@@ -20,6 +21,8 @@ KINDS = (
     *("units", "users", "members", "settings", "images", "trees"),
 )
 UNITS = "/etc/systemd/system"
+WITHHELD = "withheld"  # in place of the hash of a file with a login, which is root's alone
+LOOKED_AT = 1 << 20  # bytes of a file in which a login is looked for
 CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
 Footprint = Dict[str, Any]
@@ -38,7 +41,19 @@ def _target(path: str) -> Optional[str]:
 def _hash(path: str) -> Optional[str]:
     if os.path.isdir(path):
         raise ValueError("{0} is a directory: a footprint names the files".format(path))
-    return sha256(path)
+    # All users may read receipts: the hash of a file that they may not read would let them try passwords.
+    return WITHHELD if _holds_a_login(path) else sha256(path)
+
+
+def _holds_a_login(path: str) -> bool:
+    """Tell whether a file that not everybody may read has a login in a URL."""
+    try:
+        if os.stat(path).st_mode & 0o004:
+            return False
+        with open(path, "rb") as file:
+            return re.search(rb"\w://[^/\s]*@", file.read(LOOKED_AT)) is not None
+    except OSError:
+        return False
 
 
 def unit_state(name: str) -> Dict[str, bool]:
@@ -129,7 +144,7 @@ def _files_drift(footprint: Footprint) -> Iterable[str]:
     for path, digest in sorted((footprint.get("files") or {}).items()):
         if is_missing(path):
             yield "{0} is missing".format(path)
-        elif os.access(path, os.R_OK) and sha256(path) != digest:
+        elif digest != WITHHELD and os.access(path, os.R_OK) and sha256(path) != digest:
             yield "{0} was edited".format(path)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import without_logins
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache
 
 COLLECTION = Path(__file__).resolve().parents[2]
@@ -48,6 +49,11 @@ ROLES_OF_EACH = ("python", "conda", "tensorflow_source", "tensorflow_pip", "tens
 # Roles whose apt repositories are asked of the package cache first: their files name it.
 CACHED_ROLES = ("python", "nvidia_repo", "docker", "nvidia_docker")
 CACHED_BY = ("package_cache_url", "package_cache_only", "package_cache_origins", "package_cache_registry")
+# All users of a host can read receipts, so a hash over a login would let them try passwords. For these roles a login only leads to what
+# they fetch, and stands nowhere on the host: a new one is no reason to fetch that anew.
+LOGINS_LEAD = ("conda", "tensorflow_pip", "tensorflow_source", "tensorflow_docker")
+# These write logins into files of root's alone. Whether they have changed, only a run of the role can tell.
+LOGINS_KEPT = ("docker",)
 ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
 # A role's variables of such names decide nothing of what it does: one asks for one more run of it, others are what a run of it gave.
 AGAIN = "_refresh"
@@ -87,6 +93,33 @@ def plain(value: Any) -> Any:
         items = [plain(item) for item in value]
         return sorted(items, key=repr) if isinstance(value, (set, frozenset)) else items
     return str(value)
+
+
+def _without_logins(value: Any) -> Any:
+    """The same data without the logins of URLs."""
+    if isinstance(value, str):
+        return without_logins(value)
+    if isinstance(value, dict):
+        return {key: _without_logins(one) for key, one in value.items()}
+    return [_without_logins(one) for one in value] if isinstance(value, list) else value
+
+
+def _own(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of a role that decide what it does."""
+    own = {}
+    for name in sorted(str(name) for name in variables):
+        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
+            value = plain(variables[name])
+            own[name] = _contents(value) if name.endswith("_files") else value
+    return own
+
+
+def _keeps_a_login(role: str, variables: Mapping[str, Any]) -> bool:
+    """Whether the role keeps a login where the look at the host cannot see it."""
+    if role not in LOGINS_KEPT:
+        return False
+    own = _own(role, variables)
+    return own != _without_logins(own)
 
 
 def _contents(value: Any) -> Any:
@@ -143,19 +176,18 @@ def inputs(
     """The hash of all that decides what the role does on a host: its code, the plan and the variables that are its own.
 
     The plan holds what the host variables request; the variables that count beside it are those named after the role.
-    Of those whose names end in _files, which name files of the controller, the files' content counts.
+    Of those whose names end in _files, which name files of the controller, the files' content counts. A login that is a secret on the
+    host does not count.
     For a role that serves all environments of a host, `plans` are theirs.
     """
-    own = {}
-    for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
-            value = plain(variables[name])
-            own[name] = _contents(value) if name.endswith("_files") else value
-    own.update(_of_the_cache(role, variables))
+    own = {**_own(role, variables), **_of_the_cache(role, variables)}
     decided: Any = _decided(plan, role)
     if role in HOST_ROLES:
         decided = [_decided(one, role) for one in list(plans) or [plan]]
-    text = json.dumps([code(role, root), decided, own], sort_keys=True)
+    counted = [code(role, root), decided, own]
+    if role in (*LOGINS_LEAD, *LOGINS_KEPT):
+        counted = _without_logins(counted)
+    text = json.dumps(counted, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -238,6 +270,7 @@ def due(
         role
         for role in names
         if _asked_again(role, variables)
+        or _keeps_a_login(role, variables)
         or role not in current
         or current[role] != inputs(plan, role, variables, root, plans)
     ]

@@ -342,3 +342,27 @@ def test_settings_that_somebody_changed(tmp_path: Path) -> None:
     assert told.startswith(f"{file} is not valid JSON: line 1: ")
     file.unlink()
     assert len(footprints.drift(footprint)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "withheld"),
+    [
+        ("HTTP_PROXY=http://user:secret@proxy:3128\n", 0o600, True),
+        ("HTTP_PROXY=http://token@proxy:3128\n", 0o640, True),
+        ("HTTP_PROXY=http://user:secret@proxy:3128\n", 0o644, False),  # whoever reads the receipt can read the file
+        ("HTTP_PROXY=http://proxy:3128\n", 0o600, False),
+    ],
+)
+def test_a_footprint_has_no_hash_of_a_login_that_is_secret(
+    tmp_path: Path, content: str, mode: int, withheld: bool
+) -> None:
+    file = tmp_path / "proxy.env"
+    file.write_text(content)
+    file.chmod(mode)
+    footprint = footprints.record({**{kind: {} for kind in footprints.KINDS}, "files": [str(file)]})
+    assert (footprint["files"][str(file)] == footprints.WITHHELD) is withheld
+    assert footprints.drift(footprint) == []
+    file.write_text("")
+    assert footprints.drift(footprint) == ([] if withheld else [f"{file} was edited"])
+    file.unlink()
+    assert footprints.drift(footprint) == [f"{file} is missing"]

@@ -207,6 +207,52 @@ def test_the_hash_is_the_same_wherever_the_collection_lies(root: Path, tmp_path:
     )
 
 
+@pytest.mark.parametrize("role", receipts.LOGINS_LEAD + receipts.LOGINS_KEPT)
+def test_no_hash_lets_anybody_try_passwords(root: Path, role: str) -> None:
+    def hashed(login: str, host: str = "h.test") -> str:
+        wheel = f"https://{login}{host}/x.whl"
+        plan = {
+            **PLAN,
+            "tensorflow": {"requirement": wheel},
+            "build": {"key": wheel, "capabilities": []},
+            "conda": wheel,
+        }
+        url = f"https://{login}{host}/simple"
+        return receipts.inputs(plan, role, {f"{role}_url": url, f"{role}_more": [url, {"proxy": url}]}, root)
+
+    assert hashed("user:one@") == hashed("user:two@") == hashed("token@") == hashed("")
+    assert hashed("user:one@") != hashed("user:one@", "other.test")
+
+
+def test_a_login_that_is_no_secret_on_the_host_counts(root: Path) -> None:
+    first, second = ({"ca_certificates_http_proxy": f"http://u:{word}@proxy"} for word in ("one", "two"))
+    assert receipts.inputs(PLAN, "ca_certificates", first, root) != receipts.inputs(
+        PLAN, "ca_certificates", second, root
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "due"),
+    [
+        ({"docker_http_proxy": "http://proxy:3128"}, []),
+        ({"docker_http_proxy": "http://u:secret@proxy:3128"}, ["docker"]),
+        ({"docker_settings": {"proxies": {"http-proxy": "http://token@proxy:3128"}}}, ["docker"]),
+        ({"tensorflow_pip_index_url": "https://u:secret@index.test/simple"}, []),
+    ],
+)
+def test_a_role_that_keeps_a_secret_login_is_asked_itself(
+    root: Path, variables: dict[str, Any], due: list[str]
+) -> None:
+    plan = {**PLAN, "roles": ["docker", "tensorflow_pip"]}
+    facts = host(root, variables)
+    inputs = receipts.inputs(plan, "docker", variables, root)
+    facts["receipts"].append({**facts["receipts"][0], "role": "docker", "file": "/x/docker.json", "inputs": inputs})
+    for receipt in facts["receipts"]:
+        if receipt["role"] == "tensorflow_pip":
+            receipt["inputs"] = receipts.inputs(plan, "tensorflow_pip", variables, root)
+    assert receipts.due(plan, facts, variables, root=root) == due
+
+
 def test_files_of_the_controller_count_by_content_and_not_by_place(root: Path, tmp_path: Path) -> None:
     def inputs(*files: Path) -> str:
         return receipts.inputs(PLAN, "ca_certificates", {"ca_certificates_files": [str(file) for file in files]}, root)
