@@ -51,6 +51,7 @@ from pip._internal.cli.main import main
 sys.exit(main())
 """
 BASE = re.compile(r"realpath\((['\"])(?P<path>.+)/lib/python(?P<python>[\d.]+)/site-packages\1\)")
+LONGEST = 1 << 16  # bytes that are read of a file which somebody else may have written
 USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 # kind: shared, group or own. owner: the group's name. base: the shared environment that a virtualenv stands on.
@@ -142,14 +143,23 @@ def virtualenv(path: str, kind: str, owner: str = "") -> Optional[Place]:
     except OSError:
         return None
     for name in pythons:
-        try:
-            with open(os.path.join(lib, name, "site-packages", "tensorwright.pth"), encoding="utf-8") as pth:
-                base = BASE.search(pth.read())
-        except OSError:
-            continue
+        base = BASE.search(beginning(os.path.join(lib, name, "site-packages", "tensorwright.pth")))
         if base:
             return Place(os.path.basename(path), path, kind, owner, base.group("path"), base.group("python"), {})
     return None
+
+
+def beginning(path: str) -> str:
+    """Return the first lines of a file that others may have put there; nothing where there is no file, but a pipe or a link, say."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, LONGEST).decode("utf-8", "replace") if is_file else ""
+    finally:
+        os.close(descriptor)
 
 
 def groups() -> List[Place]:

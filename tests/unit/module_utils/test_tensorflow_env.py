@@ -298,3 +298,25 @@ def test_a_group_that_is_not_there_leaves_nothing(site: Site, mine: Path, tmp_pa
     assert refused.stderr == "tensorflow-env: there is no group no-such-group on this host\n"
     assert not (tmp_path / "shared").exists()
     assert "goes with --group" in run(site, "create", "--private", str(tmp_path / "shared")).stderr
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "directory", "no text", "link"])
+def test_what_a_member_has_put_in_the_place_of_its_file_holds_nobody_up(tmp_path: Path, kind: str) -> None:
+    """Root looks into groups' environments, where members put what they like."""
+    place = tmp_path / "vision" / "lib" / "python3.11" / "site-packages"
+    place.mkdir(parents=True)
+    pth = place / "tensorwright.pth"
+    pth.write_text(tensorflow_env.PTH.format("/opt/tensorflow/lib/python3.11/site-packages"))
+    assert tensorflow_env.virtualenv(str(tmp_path / "vision"), "group")
+    pth.rename(place / "before")
+    if kind == "pipe":
+        os.mkfifo(pth)
+    elif kind == "device":
+        pth.symlink_to("/dev/zero")
+    elif kind == "directory":
+        pth.mkdir()
+    elif kind == "no text":
+        pth.write_bytes(b"\xff\xfe\x80" * 100_000)
+    else:
+        pth.symlink_to("before")
+    assert tensorflow_env.virtualenv(str(tmp_path / "vision"), "group") is None
