@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images
+from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images, files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Store
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_image
@@ -409,6 +409,31 @@ def test_what_a_run_that_was_killed_left_is_cleared_by_the_next(
     engine.builders = ["tensorwright-build-4711"]
     docker_image.absent(store, ASKED, False)
     assert engine.builders == []
+
+
+def test_a_run_that_is_cut_between_the_record_and_what_users_have_is_finished_by_the_next(
+    store: Store, engine: Engine, proofs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    present(store)
+    before = Path(store.current).read_text()
+
+    class CutError(BaseException):
+        """The run ends here, without a word."""
+
+    def replace(path: str, content: str) -> None:
+        if path == store.current:
+            raise CutError
+        files.replace(path, content)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(docker_images, "replace", replace)
+        with pytest.raises(CutError):
+            present(store, image=TWO)
+    assert Path(store.current).read_text() == before  # an image that is still there
+    assert engine.inspect(("sha256:one",))[0] == 0
+    assert present(store, image=TWO)["changed"]
+    assert "IMAGE=sha256:two\n" in Path(store.current).read_text()
+    assert not present(store, image=TWO)["changed"]
 
 
 FULL = "write /var/lib/docker/tmp/GetImageBlob42: no space left on device"

@@ -803,6 +803,32 @@ def test_a_native_life(site: Site, system: Path, tmp_path: Path) -> None:
     assert os.listdir(site.path.parent) == []
 
 
+class CutError(BaseException):
+    """The run ends here, without a word."""
+
+
+def test_a_native_run_that_is_cut_between_link_and_pth_leaves_both_releases_whole(
+    site: Site, system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_words: Any, **_options: Any) -> bool:
+        raise CutError
+
+    first = site.present("2.20.0", **native_parameters(system))["release"]
+    # Before the .pth file is renamed, and before the tools are linked.
+    for where, imported in (("point", "2.20.0"), ("link_tools", "2.21.0")):
+        with monkeypatch.context() as cutting:
+            cutting.setattr(native, where, cut)
+            with pytest.raises(CutError):
+                site.present("2.21.0", **native_parameters(system, "2.21.0"))
+        assert site.current != first
+        assert ask_system(system, "import tensorflow; print(tensorflow.__version__)") == imported
+        assert site.ask("import tensorflow; print(tensorflow.__version__)") == "2.21.0"
+        assert subprocess.check_output([tmp_path / "local-bin" / "saved_model_cli"], text=True).endswith(" 2.21.0\n")
+    assert site.present("2.21.0", **native_parameters(system, "2.21.0"))["changed"] is True
+    assert ask_system(system, "import tensorflow; print(tensorflow.__version__)") == "2.21.0"
+    assert site.present("2.21.0", **native_parameters(system, "2.21.0"))["changed"] is False
+
+
 def test_the_systems_programs_set_bounds(site: Site, system: Path) -> None:
     site.index.add(tensorflow_wheel.numpy("1.26.4"))
     info = system / "systool-1.0.dist-info"
