@@ -10,7 +10,6 @@ import os
 import pwd
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     docker_cli,
     download,
+    safe_tree,
     session,
     session_program,
 )
@@ -84,7 +84,8 @@ class Store:
 
     def remove(self) -> None:
         """Forget all images."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            safe_tree.remove(self.directory)
         with contextlib.suppress(OSError):
             os.rmdir(os.path.dirname(self.directory))
 
@@ -225,7 +226,8 @@ def prove(
         os.chown(place, entry.pw_uid, entry.pw_gid)
         status, out, err = _converse([launcher, "--as", user, "-"], place, store.candidate)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # its user may be writing into it still
+            safe_tree.remove(place)
         os.unlink(store.candidate)
     marked = [line for line in out.splitlines() if line.startswith(session.MARK)]
     if status or not marked:
