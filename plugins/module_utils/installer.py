@@ -23,6 +23,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     workplaces,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_bytes
 
 # Its wheel is run as it is too, by the Python that the environment is for.
 VIRTUALENV = "import sys; sys.path.insert(0, sys.argv.pop(1)); import virtualenv; virtualenv.main()"
@@ -244,7 +245,7 @@ class Installer(object):
 
     def _note(self, text: bytes) -> None:
         with contextlib.suppress(OSError), open(self.log, "ab") as log:
-            log.write(text)
+            log.write(printable_bytes(text))
 
     def create(self, python: str, release: str, prompt: str) -> None:
         """Make an empty virtualenv of `python` at `release`."""

@@ -43,6 +43,11 @@ def printable_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def printable_bytes(output: bytes) -> bytes:
+    """Return what a program printed, for a log that people look at."""
+    return printable(output.decode("utf-8", "replace")).encode("utf-8")
+
+
 def without_logins(text: str) -> str:
     """Return a text without the user and password, or the token, of any URL in it."""
     return re.sub(r"(\w://)[^/?#\s'\"<>]*@", r"\1", text)

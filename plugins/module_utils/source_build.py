@@ -33,6 +33,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     releases,
     source_facts,
 )
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_bytes
 
 TAIL = 65536  # bytes of output that are looked at
 IDLE = 60  # seconds after which a Bazel that nobody talks to ends
@@ -435,7 +436,7 @@ class Build(object):
     def note(line: bytes) -> None:
         """Write into the log; on a full disk the cause is still in the output."""
         with contextlib.suppress(OSError):
-            os.write(1, line)
+            os.write(1, printable_bytes(line))
 
 
 def _writable(place: str) -> None:

@@ -66,7 +66,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def run(core: Path, place: Path, playbook: str, *arguments: str, **variables: str) -> str:
-    """Run a playbook over the hosts of the inventory; return what it printed, having made sure that no template was run."""
+    """Run a playbook over the hosts of the inventory; return what it printed, having made sure that nothing of theirs worked."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     done = subprocess.run(
         [core / "ansible-playbook", "-i", place / "hosts", playbook, *arguments, "--extra-vars", json.dumps(variables)],
@@ -86,6 +86,11 @@ def run(core: Path, place: Path, playbook: str, *arguments: str, **variables: st
     output = done.stdout.decode()
     assert "PLAY RECAP" in output
     assert not (place / "mark").exists(), output
+    written = [path.read_bytes().decode() for path in (place / "reports").glob("*/*")]
+    assert len(written) >= 3
+    for text in (output, *written):
+        assert not [letter for letter in text if not letter.isprintable() and letter not in "\n\t"]
+        assert "<img src" not in text or not text.lstrip().lower().startswith("<!doctype")
     return output
 
 

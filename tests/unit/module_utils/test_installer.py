@@ -186,6 +186,13 @@ def test_the_log_has_commands_and_output(make: Make, store: Path) -> None:
     assert log.count("\n$ ") >= 1
 
 
+def test_what_an_index_has_printed_steers_no_terminal_that_shows_the_log(make: Make, store: Path) -> None:
+    tool = make()
+    status, output = tool._call(["printf", "\\033]0;OWNED\\007\\033[2Kseen\\rover\\n"])
+    assert (status, "\x1b" in output) == (0, True)
+    assert (store / "log").read_text().splitlines()[1:] == ["seen", "over"]
+
+
 def test_settings_of_the_callers_do_not_lead_astray(make: Make, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (store / "here").mkdir()
     (store / "here" / "uv.toml").write_text("rubbish\n")

@@ -5,7 +5,11 @@ import sys
 import time
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
+from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import (
+    printable,
+    printable_bytes,
+    printable_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,11 @@ def test_no_character_at_all_gets_through() -> None:
         left = printable(text)
         assert left.replace("\n", "").replace("\t", "").isprintable()
         assert {letter for letter in text if letter.isprintable()} <= {*left, "b"}
+
+
+def test_what_programs_print_is_printable_in_a_log() -> None:
+    assert printable_bytes("\x1b[31mÜ\x1b[0m\x9b2K\u202e 10 %\r20 %\r\n".encode()) == "Ü 10 %\n20 %\n".encode()
+    assert printable_bytes(b"caf\xe9 \x9b\n") == "caf\ufffd \ufffd\n".encode()
 
 
 def test_one_line_is_one() -> None:
