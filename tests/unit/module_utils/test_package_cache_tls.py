@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ensurepip
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -22,7 +23,7 @@ from ansible_collections.tensorwright.fleet.plugins.modules import environment
 from tests.doubles import uv_wheel
 from tests.doubles.package_index import PackageIndex
 from tests.doubles.wheels import RealWheel, Wheel
-from tests.unit.environments import PYTHON
+from tests.unit.environments import PYTHON, ROOT
 
 DEMO = Wheel("demo", "1.0", {"demo.py": "x = 1\n"})
 ORIGIN = "pypi.example.org"  # which nobody can reach: what comes, comes from the cache
@@ -198,3 +199,21 @@ def test_users_own_pip(scheme: str, told: bool) -> None:
     text = environment.Builder.pip_configuration(cast("environment.Builder", builder))
     assert f"index-url = {scheme}://cache:8180/{ORIGIN}/simple\n" in text
     assert ("trusted-host = cache\n" in text) is told
+
+
+# How clients are told to look at no certificate or signature. What the table of known troubles says to users is not among them.
+UNVERIFIED = re.compile(
+    r"Verify-(Peer|Host)\W+false|--insecure\b|INSECURE_HOST|allow-insecure|verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False"
+    r"|SSL_NO_VERIFY|sslVerify\W+false|validate_certs:\s*(false|no)|trusted\s*=\s*yes|AllowUnauthenticated|tls-verify=false|ssl_verify\W+off"
+)
+TRUSTED = re.compile(r"trusted.host\W", re.IGNORECASE)
+
+
+def test_no_client_is_told_to_verify_nobody() -> None:
+    files = [path for part in ("plugins", "roles", "playbooks") for path in (ROOT / part).rglob("*") if path.is_file()]
+    texts = {path: path.read_text(errors="replace") for path in files if "__pycache__" not in path.parts}
+    assert len(texts) > 100
+    assert [str(path) for path, text in texts.items() if UNVERIFIED.search(text)] == []
+    for path, text in texts.items():
+        for line in text.splitlines() if path.name != "troubles.py" else ():
+            assert not TRUSTED.search(line) or "plain_host" in line, f"{path}: {line}"
