@@ -26,9 +26,11 @@ def faults(group: Group) -> Optional[str]:
     """Tell what stands against a group's environment, before anything is made."""
     if permissions.group_id(group.name) is None:
         return "there is no group {0}, which is to have {1}".format(group.name, group.path)
-    fault = safe_tree.look(os.path.dirname(group.path))
-    if fault:
-        return "{0} cannot be made: {1}".format(group.path, safe_tree.UnsafePathError(fault))
+    # Its own place, and that of the command which makes it: who could exchange that would have it run as root.
+    for place in (os.path.dirname(group.path), os.path.join(group.environment, "bin")):
+        fault = safe_tree.look(place)
+        if fault:
+            return "{0} cannot be made: {1}".format(group.path, safe_tree.UnsafePathError(fault))
     if os.path.lexists(group.path) and (os.path.islink(group.path) or not ours(group.path)):
         return "{0} is there already and is no environment of a group; move it away or choose another path".format(
             group.path

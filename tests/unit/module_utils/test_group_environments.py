@@ -132,6 +132,24 @@ def test_root_makes_none_where_somebody_else_could_exchange_it(tmp_path: Path) -
     assert os.listdir(home) == []
 
 
+@as_root
+def test_root_runs_no_command_of_an_environment_that_is_somebody_else_s(tmp_path: Path) -> None:
+    """Laid where root's would be, by the owner of the environment or of a directory above it; by a link as well."""
+    home = tmp_path / "home"
+    (home / "tensorflow" / "bin").mkdir(parents=True)
+    (tmp_path / "tensorflow").symlink_to("home/tensorflow")
+    group = group_environments.Group(GROUP, str(tmp_path / "vision"), str(tmp_path / "tensorflow"), False)
+    assert group_environments.faults(group) is None
+    for place in (home / "tensorflow", home):
+        os.chown(place, NOBODY.pw_uid, NOBODY.pw_gid)
+        assert str(group_environments.faults(group)).startswith(
+            f"{group.path} cannot be made: {place} belongs to user nobody"
+        )
+        os.chown(place, 0, 0)
+    os.lchown(tmp_path / "tensorflow", NOBODY.pw_uid, NOBODY.pw_gid)
+    assert "is a link of user nobody" in str(group_environments.faults(group))
+
+
 def test_what_nests_so_deep_that_somebody_must_have_meant_it_was_brought(tmp_path: Path) -> None:
     path = tmp_path / "vision"
     tensorflow_env.create(str(path), GROUP)
