@@ -119,7 +119,7 @@ def _keeps_a_login(role: str, variables: Mapping[str, Any]) -> bool:
     if role not in LOGINS_KEPT:
         return False
     own = _own(role, variables)
-    return own != _without_logins(own)
+    return bool(own != _without_logins(own))
 
 
 def _contents(value: Any) -> Any:

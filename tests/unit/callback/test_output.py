@@ -127,4 +127,4 @@ def test_the_table_ends_it(output: str) -> None:
     table = output[output.index("host     method") :]
     assert "right    virtualenv  cpu     3.11.2  2.21.0      Hello" in table
     assert "refused: No AVX." in table
-    assert table.strip().endswith("6 hosts: 1 installed, 1 refused, 4 failed; none changed.")
+    assert table.strip().endswith("6 hosts: 1 installed, 1 refused, 4 failed; 2 changed.")
