@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import builtins
+import fnmatch
 import itertools
 import json
 import os
@@ -87,10 +88,10 @@ def _of(descriptor: int) -> str:
 
 
 def dying(at: int | str) -> Action:
-    """Return an action that kills this process before the change of that number, or the first that is described so."""
+    """Return an action that kills this process before the change of that number, or the first whose description has that form."""
 
     def die(count: int, what: str) -> None:
-        if at in (count, what):
+        if at == count or (isinstance(at, str) and fnmatch.fnmatchcase(what, at)):
             print(what, file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -11,7 +11,7 @@ import pwd
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, dpkg, permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, dpkg, permissions, release_files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions, normal
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import sha256
 
@@ -93,7 +93,7 @@ def record(request: Mapping[str, Any]) -> Footprint:
     asked: those of the packages that the role asked for, the others came along;
     distributions: site-packages directory -> names; members: group -> users; settings: file in the form of daemon.json -> those of
     its settings that are the role's; images: id -> name; trees: directory -> the group that may write to it and whether it is private,
-    or nothing where all may read it and its owner alone may write.
+    or nothing where all may read it and its owner alone may write; for a release, that its files count, and whether it is a user's own.
     """
     strange = sorted(set(request) - set(KINDS))
     if strange:
@@ -228,8 +228,21 @@ def _trees_drift(footprint: Footprint) -> Iterable[str]:
     for path, rule in sorted((footprint.get("trees") or {}).items()):
         if rule and is_missing(path):
             yield "{0} is missing".format(path)
+        if rule.get("files"):
+            said = any(_distributions_drift(footprint))  # which names the package, and not its files
+            yield from () if is_missing(path) else _release_drift(path, bool(rule.get("own")), not said)
+            continue
         group = rule.get("group", "")
         yield from permissions.sentences(path, permissions.look(path, group, bool(rule.get("private"))), group)
+
+
+def _release_drift(path: str, own: bool, with_damage: bool) -> Iterable[str]:
+    """A release with a list of its files; of a user's own one, who may read and write them is that user's business."""
+    found, damaged = release_files.look(path)
+    if damaged and with_damage:
+        yield "{0} {1}".format(path, release_files.words(path, damaged))
+    if not own:
+        yield from permissions.sentences(path, found)
 
 
 CHECKS: Iterable[Callable[[Footprint], Iterable[str]]] = (

@@ -15,6 +15,13 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 # Paths below the top, each list in no particular order. open: others may write. closed: some who should may not. foreign: of another
 # owner than the top.
 Findings = NamedTuple("Findings", [("open", List[str]), ("closed", List[str]), ("foreign", List[str])])
+# damaged: missing, or not as large as known. touched: as large, but written since.
+Losses = NamedTuple("Losses", [("damaged", List[str]), ("touched", List[str])])
+# What is known of the files: directory below the top → name → size, or ANY for one that may change but not be empty; and until when
+# they were written, in seconds since 1970.
+Known = NamedTuple("Known", [("sizes", Dict[str, Dict[str, int]]), ("until", float)])
+NOTHING_KNOWN = Known({}, 0)
+ANY = -1
 SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
@@ -46,31 +53,53 @@ def group_id(name: str) -> Optional[int]:
 
 def look(top: str, group: str = "", private: bool = False) -> Findings:
     """Return what is wrong with `top` and below it, as far as this user may see. private: others may not even read a group's."""
-    found = Findings([], [], [])
+    return compare(top, NOTHING_KNOWN, group, private)[0]
+
+
+def compare(top: str, known: Known, group: str = "", private: bool = False) -> Tuple[Findings, Losses]:
+    """Return the same, and what of the files that are known is not as it was."""
+    found, lost = Findings([], [], []), Losses([], [])
     try:
         descriptor = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return found
+        return found, lost
     here = os.fstat(descriptor)
     gid = group_id(group)
     shown = here.st_mode & ~0o007 if private else here.st_mode
     verdict = "open" if private and here.st_mode & 0o007 else _verdict(shown, bool(group))
     if verdict or gid not in (None, here.st_gid):
         (found.open if verdict == "open" else found.closed).append(top)
-    _walk(descriptor, top, _Rule(bool(group), here.st_uid, gid, {}), found)
-    return found
+    sizes = dict(known.sizes)
+    _walk(descriptor, top, _Rule(bool(group), here.st_uid, gid, {}, sizes, known.until, len(top) + 1), found, lost)
+    for inside in sizes:  # what is left of it was not seen
+        path = os.path.join(top, inside)
+        if not os.path.lexists(path) and os.access(os.path.dirname(path), os.X_OK):
+            lost.damaged.append(path)
+    return found, lost
 
 
-# verdicts: by mode, of which there are few for many files.
+# verdicts: by mode, of which there are few for many files. sizes: as in Known, of directories that were not seen yet. start: where in a
+# path its place below the top begins.
 _Rule = NamedTuple(
-    "_Rule", [("group", bool), ("uid", int), ("gid", Optional[int]), ("verdicts", Dict[int, Tuple[str, int]])]
+    "_Rule",
+    [
+        ("group", bool),
+        ("uid", int),
+        ("gid", Optional[int]),
+        ("verdicts", Dict[int, Tuple[str, int]]),
+        ("sizes", Dict[str, Dict[str, int]]),
+        ("until", float),
+        ("start", int),
+    ],
 )
 
 
-def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
+def _walk(descriptor: int, path: str, rule: _Rule, found: Findings, lost: Losses) -> None:
     """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many."""
     inner = []
-    group, uid, gid, verdicts = rule
+    group, uid, gid, verdicts, until = rule.group, rule.uid, rule.gid, rule.verdicts, rule.until
+    known = rule.sizes.pop(path[rule.start :], {})
+    sizes = dict(known)  # of the files that were not seen yet
     place = descriptor if sys.version_info >= (3, 7) else path  # Python 3.6 takes paths only
     try:
         with os.scandir(place) as entries:
@@ -83,6 +112,8 @@ def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
                     verdict, kind = verdicts[mode] = _verdict(mode, group), stat.S_IFMT(mode)
                 if kind == stat.S_IFDIR:
                     inner.append(entry.name)
+                elif sizes and (sizes.pop(entry.name, status.st_size) != status.st_size or status.st_mtime > until):
+                    _compare(os.path.join(path, entry.name), status, known.get(entry.name), lost)
                 elif group and (status.st_nlink > 1 or entry.name.endswith(".pyc")):
                     continue  # a cache's of a member, or bytecode, which others can do without
                 if verdict:
@@ -92,14 +123,25 @@ def _walk(descriptor: int, path: str, rule: _Rule, found: Findings) -> None:
                         found.closed.append(os.path.join(path, entry.name))
                 elif status.st_uid != uid:
                     found.foreign.append(os.path.join(path, entry.name))
+        lost.damaged.extend(os.path.join(path, name) for name in sizes)
         for name in inner:
             with contextlib.suppress(OSError):  # gone, or not to be looked into
                 child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
-                _walk(child, os.path.join(path, name), rule, found)
+                _walk(child, os.path.join(path, name), rule, found, lost)
     except FileNotFoundError:  # something is being changed there
         return
     finally:
         os.close(descriptor)
+
+
+def _compare(path: str, status: os.stat_result, size: Optional[int], lost: Losses) -> None:
+    """Tell how a file is not as it is known to have been. Bytecode that was written anew is held against its source by Python."""
+    if size is None or (size == ANY and status.st_size):
+        return
+    if status.st_size != size:
+        lost.damaged.append(path)
+    elif not path.endswith(".pyc"):
+        lost.touched.append(path)
 
 
 def sentences(top: str, found: Findings, group: str = "") -> Iterator[str]:

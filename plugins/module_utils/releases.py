@@ -19,7 +19,14 @@ import stat
 import time
 from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, safe_tree, workplaces
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    durable,
+    files,
+    records,
+    release_files,
+    safe_tree,
+    workplaces,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.distributions import distributions
 
 STORE = ".tensorwright"
@@ -84,6 +91,8 @@ class Environment(object):
         # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found.
         self.fresh_link = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
         self.receipt = self.shared("receipts", self.name + ".json")
+        self.wanted = ""  # what this run is to make of it, in words
+        self._next = self.shared("locks", self.name + ".next")
         self._store_lock: Optional[IO[str]] = None
         if not self.name or self.name in SHARED + ON_DEMAND + (STORE,) or STORE in self.parent.split(os.sep):
             raise StoreError(
@@ -186,13 +195,25 @@ class Environment(object):
         whole = isinstance(seal, dict) and all(isinstance(seal.get(key), dict) for key in ("contents", "distributions"))
         return seal if whole else None
 
+    def damage(self, release: str) -> str:
+        """Return what a release lacks of what it was sealed with, as a sentence goes on after its name; nothing where it is whole."""
+        seal, directory = self.sealed(release), self.directory(release)
+        if seal is None:
+            return "has no seal"
+        if not os.access(os.path.join(directory, "bin", "python"), os.X_OK):
+            return "has no Python any more"
+        there = installed(directory)
+        gone = sorted(name for name, version in seal["distributions"].items() if there.get(name) != version)
+        if gone:
+            return "is without {} as it was installed".format(", ".join(gone))
+        if release_files.listed(directory):
+            return release_files.words(directory, release_files.look(directory)[1])
+        damaged = [path for place in site_packages(directory) for path in records.damaged(place)]
+        return release_files.words(directory, damaged)
+
     def intact(self, release: str) -> bool:
-        """Tell whether a release is sealed, and its Python and every distribution it was sealed with are still there."""
-        seal = self.sealed(release)
-        if seal is None or not os.access(os.path.join(self.directory(release), "bin", "python"), os.X_OK):
-            return False
-        there = installed(self.directory(release))
-        return all(there.get(name) == version for name, version in seal["distributions"].items())
+        """Tell whether a release is sealed and all is there that it was sealed with."""
+        return not self.damage(release)
 
     def all_releases(self) -> List[str]:
         """Return the names of all releases on disk, sealed or not."""
@@ -203,7 +224,7 @@ class Environment(object):
         current = self.current()
         seals = [(self.sealed(name), name) for name in self.all_releases()]
         ranked = [(_place(seal), name == current, str(seal.get("used") or ""), name) for seal, name in seals if seal]
-        return [name for _place, _is_current, _used, name in sorted(ranked, reverse=True)]
+        return [name for *_rank, name in sorted(ranked, reverse=True)]
 
     def earlier(self) -> List[str]:
         """Return the sealed releases that were in use before the current one, the last one first."""
@@ -249,6 +270,7 @@ class Environment(object):
         """Return the files that runs which were killed have left beside what they stand for; call it under the lock."""
         own = (self.fresh_link, self.shared("log", self.name + ".log.pip"))
         found = [path for path in own if os.path.lexists(path)]
+        found += [self._next] * (os.path.exists(self._next) and not workplaces.is_held(self._next))
         found += files.abandoned(self.receipt)
         for name in self.all_releases():
             for place in (self.directory(name), os.path.join(self.directory(name), "bin")):
@@ -294,30 +316,61 @@ class Environment(object):
     @contextlib.contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
         """Hold the environment's lock. Waits up to `timeout` seconds; then StoreError says who holds it."""
+        with contextlib.ExitStack() as stack:
+            lock = self._acquire(stack, timeout)
+            with self._told(lock):
+                yield
+
+    def _acquire(self, stack: contextlib.ExitStack, timeout: float) -> IO[str]:
+        """Take the lock until `stack` ends, and return its file."""
         path, store_path = self.shared("locks", self.name + ".lock"), self.shared("locks", STORE_LOCK)
         deadline = time.time() + timeout
-        while True:
-            with contextlib.ExitStack() as stack:
-                try:
-                    self.prepare()
-                    self._store_lock = stack.enter_context(_open(store_path))
-                    lock = stack.enter_context(_open(path))
-                except FileNotFoundError:  # another run is just removing the store
-                    continue
-                store_is_free, is_free = _flock(self._store_lock, fcntl.LOCK_SH), _flock(lock, fcntl.LOCK_EX)
-                if store_is_free and is_free and _is_at(self._store_lock, store_path) and _is_at(lock, path):
-                    with self._told(lock):
-                        yield
-                    return
-                lock.seek(0)
-                holder = lock.read().strip() or "a process that has not said who it is"
-            if time.time() >= deadline:
-                raise StoreError(
-                    "another run has been working on {} for {} s or more: {}; wait for it or stop it".format(
-                        self.path, int(timeout), holder
+        with contextlib.ExitStack() as queue:
+            while True:
+                with contextlib.ExitStack() as attempt:
+                    try:
+                        self.prepare()
+                        self._store_lock = attempt.enter_context(_open(store_path))
+                        lock = attempt.enter_context(_open(path))
+                    except FileNotFoundError:  # another run is just removing the store
+                        continue
+                    store_is_free, is_free = _flock(self._store_lock, fcntl.LOCK_SH), _flock(lock, fcntl.LOCK_EX)
+                    if store_is_free and is_free and _is_at(self._store_lock, store_path) and _is_at(lock, path):
+                        stack.enter_context(attempt.pop_all())
+                        return lock
+                    lock.seek(0)
+                    holder = lock.read().strip() or "a process that has not said who it is"
+                if time.time() >= deadline:
+                    raise StoreError(
+                        "another run has been working on {} for {} s or more: {}; wait for it or stop it".format(
+                            self.path, int(timeout), holder
+                        )
                     )
-                )
-            time.sleep(min(0.5, max(deadline - time.time(), 0)))
+                with contextlib.suppress(OSError):  # whoever holds the lock can do without
+                    self._line_up(queue)
+                time.sleep(min(0.5, max(deadline - time.time(), 0)))
+
+    def _line_up(self, queue: contextlib.ExitStack) -> None:
+        """Say until `queue` ends, if nobody else does, that this run waits for the lock, and what it is to make of the environment."""
+        line = _open(self._next)
+        if not _flock(line, fcntl.LOCK_EX):
+            line.close()
+            return
+        queue.enter_context(line)
+        queue.callback(_unlink, self._next)
+        line.truncate()
+        line.write(
+            json.dumps({"process": os.getpid(), "user": user_name(os.geteuid()), "wanted": self.wanted}, sort_keys=True)
+        )
+        line.flush()
+
+    def next_run(self) -> Dict[str, Any]:
+        """Return process, user and `wanted` of the run that waits for the lock; nothing where none does."""
+        try:
+            told: Dict[str, Any] = json.loads(files.text(self._next)) if workplaces.is_held(self._next) else {}
+        except ValueError:
+            return {}
+        return told
 
     @contextlib.contextmanager
     def _told(self, lock: IO[str]) -> Iterator[None]:
@@ -345,6 +398,11 @@ def _place(seal: Dict[str, Any]) -> int:
 def _open(path: str) -> IO[str]:
     # For its owner alone: whoever may open the file could hold the lock for ever.
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # the store may have been removed
+        os.unlink(path)
 
 
 def _flock(lock: IO[str], operation: int) -> bool:

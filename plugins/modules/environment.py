@@ -106,6 +106,14 @@ options:
     description: How many sealed releases stay, the current one counted.
     type: int
     default: 2
+  rebuild:
+    description: Whether a release is built anew beside the one in use, although that is what is asked for.
+    type: bool
+    default: false
+  prove:
+    description: Whether a release that is there already is to pass the session test; one that fails is built anew beside it.
+    type: bool
+    default: false
   lock_timeout:
     description: Seconds to wait for another run on this environment.
     type: int
@@ -165,6 +173,16 @@ mended:
   type: list
   elements: str
   returned: for O(state=present), where a shared release was there already
+rebuilt:
+  description: Why a release was built in the place of one that was there, one sentence each.
+  type: list
+  elements: str
+  returned: always
+other_runs:
+  description: What other runs on the environment did or will do meanwhile that this one should know of, one sentence each.
+  type: list
+  elements: str
+  returned: always
 left_cache:
   description: Why the origin was asked although there is a package cache; empty if it was not.
   type: str
@@ -196,6 +214,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     bytecode,
+    cache_marks,
     conda,
     cuda_libraries,
     diagnosis,
@@ -209,6 +228,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     permissions,
     receipts,
     records,
+    release_files,
     release_pin,
     releases,
     runtimes,
@@ -238,7 +258,15 @@ class Builder(object):
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.distrusted: List[str] = []
         self.switched = False  # whether users have another release than before this run
-        self.result: Dict[str, Any] = {"changed": False, "release": None, "previous": None, "removed": []}
+        self.seen: Optional[str] = None  # the release in use before this run had the lock
+        self.result: Dict[str, Any] = {
+            "changed": False,
+            "release": None,
+            "previous": None,
+            "removed": [],
+            "rebuilt": [],
+            "other_runs": [],
+        }
 
     # --- state: present -------------------------------------------------------------------------------------------
 
@@ -253,7 +281,7 @@ class Builder(object):
         self.refuse_shadow(host)
         self.pin_nightly()
         contents = self.contents()
-        name = self.choose(releases.release_name(contents))
+        name = self.usable(releases.release_name(contents))
         built = environment.sealed(name) is None
         self.result.update(release=name, previous=previous)
         if self.module.check_mode:
@@ -262,12 +290,18 @@ class Builder(object):
                 moved or self.settle(name) or self.renew_command(name) or self.adjust(name, host) or self.mend(name)
             )
             return
+        if cache_marks.distrusted(environment) and not self.params["cache"]:
+            shutil.rmtree(self.cache, ignore_errors=True)
+        cache_marks.clear(environment)
         self.clear_leftovers()
         if built:
             self.build(name, contents, native.constraints(host.get("requires", [])))
             self.result["added_by_users"] = self.added_by_users(previous)
         if previous != name or built:
+            self.tell_of_earlier(previous, name)
             self.prove_and_switch(name)
+        elif not release_files.listed(environment.directory(name)):  # of an earlier version, and whole
+            release_files.write(environment.directory(name))
         environment.count(name)
         for release in self.distrusted:  # nobody is to go back to it, and it goes as soon as nothing uses it
             remove_file(os.path.join(environment.directory(release), releases.SEAL))
@@ -277,6 +311,34 @@ class Builder(object):
         self.clear_surplus()
         self.write_receipt(name, seal, host)
         self.result["sealed"] = seal
+        self.tell_of_next()
+
+    def tell_of_earlier(self, previous: Optional[str], name: str) -> None:
+        """Tell of a release that another run has put to use while this one waited for it, and that this one replaces."""
+        if previous in (None, self.seen, name):
+            return
+        version = (self.environment.sealed(str(previous)) or {}).get("version")
+        self.result["other_runs"].append(
+            "Release {} (TensorFlow {}), which another run had put to use while this one waited, was replaced.".format(
+                previous, version
+            )
+        )
+
+    def tell_of_next(self) -> None:
+        """Tell of a run that waits to make something else of the environment."""
+        after = self.environment.next_run()
+        if after and after.get("wanted") != self.environment.wanted:
+            self.result["other_runs"].append(
+                "Process {process} of user {user} waited meanwhile and works on it next; it wants {wanted}.".format(
+                    **dict({"process": "?", "user": "?", "wanted": "?"}, **after)
+                )
+            )
+
+    def wanted(self) -> str:
+        """Return what this run is to make of the environment, in words."""
+        words = {"rolled_back": "the release before", "absent": "it removed"}
+        asked = diagnosis.without_logins(", ".join(self.params["requirements"]))
+        return words.get(self.params["state"], asked)
 
     def pin_nightly(self) -> None:
         """Let tf-nightly mean one build: the one in use unless this run is asked to move on, else the newest of the index."""
@@ -326,13 +388,20 @@ class Builder(object):
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
 
+        One that was distrusted in this run is not whole.
+
         A damaged release stays as it is for the processes that use it; its successor is made beside it, as name-2.
         """
         environment = self.environment
         current = environment.current()
         there = [release for release in environment.all_releases() if re.match(name + r"(-\d+)?$", release)]
         for release in sorted(there, key=lambda release: (release != current, release)):
-            if environment.intact(release) and self.trusted(release):
+            if release in self.distrusted or self.params["rebuild"]:
+                continue
+            damage = environment.damage(release)
+            if damage and environment.sealed(release):
+                self.distrust(release, damage)
+            elif not damage and self.trusted(release):
                 return release
         unfinished = environment.unsealed()
         candidate, number = name, 1
@@ -340,6 +409,32 @@ class Builder(object):
             number += 1
             candidate = "{}-{}".format(name, number)
         return candidate
+
+    def distrust(self, release: str, why: str) -> None:
+        """Let another release be built in the place of this one, to which nobody is to go back."""
+        self.distrusted.append(release)
+        word = "would be" if self.module.check_mode else "was"
+        self.result["rebuilt"].append("Release {} {}, so it {} built anew beside it.".format(release, why, word))
+
+    def usable(self, name: str) -> str:
+        """Return the release of this name to use: a whole one whose session passes; else a free name."""
+        chosen = self.choose(name)
+        while not self.module.check_mode and self.environment.sealed(chosen) and not self.passes(chosen):
+            chosen = self.choose(name)
+        return chosen
+
+    def passes(self, release: str) -> bool:
+        """Tell whether a sealed release passes the session test. Raises SessionError for what fails in any release."""
+        if not self.params["prove"]:
+            return True
+        try:
+            self.prove(self.environment.directory(release))
+        except session.SessionError as error:
+            if not error.suspects_release:
+                raise
+            self.distrust(release, "fails its session ({})".format(error))
+            return False
+        return True
 
     def is_shared(self) -> bool:
         """Tell whether the environment is one of all users, whose permissions matter: a home's are its owner's business."""
@@ -357,7 +452,7 @@ class Builder(object):
         spoilt = [path for place in releases.site_packages(directory) for path in records.altered(place, wrong.open)]
         if not wrong.foreign and not spoilt:
             return True
-        self.distrusted.append(release)
+        self.distrust(release, "may have been changed by others")
         if not self.module.check_mode and not self.params["cache"]:
             shutil.rmtree(self.cache, ignore_errors=True)
         return False
@@ -419,16 +514,38 @@ class Builder(object):
         directory = self.environment.directory(name)
         self.result["changed"] = True
         try:
-            self.fill(directory, contents["constraints"] + system_constraints)
+            self.fill_whole(directory, contents["constraints"] + system_constraints)
             self.place_cuda(directory)
             if self.is_shared():
                 permissions.mend(directory)  # installers leave locks that all may write
             found = self.prove(directory)
+            release_files.write(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
             with contextlib.suppress(OSError):
                 self.environment.remove(name)
             raise
+        finally:
+            cache_marks.clear(self.environment)
+
+    def fill_whole(self, directory: str, constraints: List[str]) -> None:
+        """Fill a release, once more with an empty cache where that one had damaged files. Raises InstallError."""
+        cache_marks.write(self.environment)
+        self.fill(directory, constraints)
+        damaged = self.damaged_wheels(directory)
+        if damaged and not self.params["cache"]:
+            self.environment.remove(os.path.basename(directory))
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self.fill(directory, constraints)
+            damaged = self.damaged_wheels(directory)
+        if damaged:
+            why = "the installer left {} damaged; empty its cache, {}, or look for what is wrong with the disk"
+            raise installer.InstallError(why.format(damaged[0], self.cache))
+
+    @staticmethod
+    def damaged_wheels(directory: str) -> List[str]:
+        """Return the files of a release that are not as large as their wheels brought them."""
+        return [path for place in releases.site_packages(directory) for path in records.damaged(place)]
 
     def fill(self, directory: str, constraints: List[str]) -> None:
         """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
@@ -525,16 +642,15 @@ class Builder(object):
         params = self.params
         site_packages = releases.site_packages(directory)
         if not site_packages:
-            raise session.SessionError(
-                "release {} is damaged: its packages are gone".format(os.path.basename(directory))
-            )
+            message = "release {} is damaged: its packages are gone".format(os.path.basename(directory))
+            raise session.SessionError(message, suspects_release=True)
         extra = site_packages[0] if params["native"] else None
         python = self.python if params["native"] else os.path.join(directory, "bin", "python")
         user = session.choose_user(directory, params["session_user"])
         found = session.run(python, user, extra)
         wrong = session.faults(found, params["version"], params["cuda_build"])
         if wrong:
-            raise session.SessionError("; ".join(wrong))
+            raise session.SessionError("; ".join(wrong), suspects_release=found.get("tensorflow") != params["version"])
         self.result["session"] = found
         return found
 
@@ -560,8 +676,9 @@ class Builder(object):
         environment = self.environment
         seal = environment.sealed(name) or {}
         if "session" not in self.result:
-            seal.update(session=self.prove(environment.directory(name)), proved=releases.now())
-            environment.seal(name, seal)
+            self.prove(environment.directory(name))
+        if seal.get("session") != self.result["session"]:
+            environment.seal(name, dict(seal, session=self.result["session"], proved=releases.now()))
         environment.put_to_use(name)
         self.switched = True
         self.result["changed"] = True
@@ -633,7 +750,7 @@ class Builder(object):
             "files": ([self.pth(host)] if is_native else []) + [os.path.join(directory, releases.SEAL)],
             "links": (native.link_tools(environment.path)["links"] if is_native else []) + [environment.path],
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
-            "trees": {directory: {}} if self.is_shared() else {},
+            "trees": {directory: {"files": True, "own": not self.is_shared()}},
         }
         if receipts.write(environment.receipt, "tensorflow_pip", self.params["inputs"], footprints.record(footprint)):
             self.result["changed"] = True
@@ -646,7 +763,8 @@ class Builder(object):
         current, earlier = environment.current(), environment.earlier()
         if current is None or not earlier:
             raise releases.StoreError("{} has no earlier release to go back to".format(environment.path))
-        name = earlier[0]
+        damage = {name: environment.damage(name) for name in earlier}
+        name = next((name for name in earlier if not damage[name]), earlier[0])
         seal = environment.sealed(name) or {}
         self.python = seal["interpreter"]
         self.params.update(version=seal["version"], cuda_build=seal["cuda_build"], native=seal["native"])
@@ -654,9 +772,13 @@ class Builder(object):
         if self.module.check_mode:
             return
         host = native.probe(self.python) if seal["native"] else {}
+        if damage[name]:
+            self.prove(environment.directory(name))  # whose words say more, if it fails
+            raise releases.StoreError("release {}, the one before, {}".format(name, damage[name]))
         self.prove_and_switch(name)
         self.adjust(name, host)
         self.result["sealed"] = environment.sealed(name)
+        self.tell_of_next()
 
     # --- state: absent --------------------------------------------------------------------------------------------
 
@@ -765,6 +887,8 @@ def main() -> None:
             "timeout": {"type": "int", "default": 60},
             "retries": {"type": "int", "default": 3},
             "keep": {"type": "int", "default": 2},
+            "rebuild": {"type": "bool", "default": False},
+            "prove": {"type": "bool", "default": False},
             "lock_timeout": {"type": "int", "default": 600},
             "session_user": {"type": "str", "default": ""},
             "plan": {"type": "dict", "default": {}},
@@ -779,7 +903,10 @@ def main() -> None:
         builder = Builder(module)
         steps = {"present": builder.present, "rolled_back": builder.rolled_back, "absent": builder.absent}
         environment, state = builder.environment, module.params["state"]
-        environment.current()  # before anything is made: a path that is not ours is refused without a trace
+        builder.seen = (
+            environment.current()
+        )  # before anything is made: a path that is not ours is refused without a trace
+        environment.wanted = builder.wanted()
         if module.check_mode or (state != "present" and not os.path.isdir(environment.store)):
             environment.refuse_foreign()
             steps[state]()

@@ -23,6 +23,12 @@ options:
   cuda_build:
     description: Whether the build is to have GPU support; unset accepts either.
     type: bool
+  release:
+    description:
+      - An environment whose files are held against the hashes that came with their wheels. Empty means none.
+      - Reading them takes some seconds.
+    type: path
+    default: ""
   user:
     description: Who runs the session where the module runs as root; empty means C(nobody) where that user can reach the environment.
     type: str
@@ -48,7 +54,7 @@ session:
 import os
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import session
+from ansible_collections.tensorwright.fleet.plugins.module_utils import records, release_files, releases, session
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
 
@@ -59,11 +65,17 @@ def main() -> None:
             "python": {"type": "path", "required": True},
             "version": {"type": "str", "required": True},
             "cuda_build": {"type": "bool"},
+            "release": {"type": "path", "default": ""},
             "user": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
-    python = module.params["python"]
+    python, release = module.params["python"], os.path.realpath(module.params["release"])
+    places = releases.site_packages(release) if module.params["release"] else []
+    damaged = [path for place in places for path in records.damaged(place, thoroughly=True)]
+    if damaged:
+        remedy = "site.yml with -e tensorflow_rebuild=true builds it anew beside this one"
+        module.fail_json(msg="{} {}; {}".format(release, release_files.words(release, damaged), remedy))
     try:
         found = session.run(python, session.choose_user(os.path.dirname(python), module.params["user"]))
     except (session.SessionError, OSError) as error:

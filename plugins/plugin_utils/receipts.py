@@ -259,6 +259,8 @@ def due(
     }
     if (plan.get("tensorflow") or {}).get("moves"):
         current.pop("tensorflow_pip", None)  # what the index has by now, only a run can tell
+    if _is_true(variables.get("tensorflow_rebuild")) or variables.get("tensorflow_validate") == "always":
+        current.pop("tensorflow_pip", None)  # which proves the release in use, and builds it anew where that fails
     if (plan.get("build") or {}).get("makes"):  # for itself, or for others although it needs none
         current.pop("tensorflow_source", None)
     names = [str(role) for role in plan.get("roles") or []]
@@ -300,4 +302,8 @@ def due_at(
 
 
 def _asked_again(role: str, variables: Mapping[str, Any]) -> bool:
-    return str(variables.get(f"{role}{AGAIN}", "")).strip().lower() in ("true", "yes", "on", "1")
+    return _is_true(variables.get(f"{role}{AGAIN}"))
+
+
+def _is_true(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "yes", "on", "1")

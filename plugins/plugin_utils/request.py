@@ -60,6 +60,7 @@ DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
         "all_or_nothing": False,
         "lock_timeout": 600,
         "session_user": "",
+        "rebuild": False,
     }
 )
 # Variables of the roles that install, and what the plays derive: known, so that nobody is told that they are misspelt.
@@ -398,6 +399,7 @@ def read_request(
         "all_or_nothing": _switch,
         "lock_timeout": _whole(0),
         "session_user": _text,
+        "rebuild": _switch,
     }
     values: dict[str, Any] = {}
     problems = misspelt({PREFIX + str(name): given[name] for name in given if name not in DEFAULTS})

@@ -585,6 +585,25 @@ def test_two_runs_at_once_come_to_the_same(site: Site) -> None:
     assert nothing_left_over(site)
 
 
+def test_two_runs_with_two_wishes_are_told_of_each_other(site: Site) -> None:
+    processes = [site.start(version, lock_timeout=60) for version in ("2.20.0", "2.21.0")]
+    answers = [json.loads(process.communicate()[0]) for process in processes]
+    first, second = sorted(answers, key=lambda answer: bool(answer["previous"]))
+    assert second["previous"] == first["release"]
+    assert site.current == second["release"]
+    pids = {"2.20.0": processes[0].pid, "2.21.0": processes[1].pid}
+    last, user = second["sealed"]["version"], releases.user_name(os.geteuid())
+    (said,) = first["other_runs"]
+    assert said == (
+        f"Process {pids[last]} of user {user} waited meanwhile and works on it next; it wants tensorflow-cpu=={last}, pip."
+    )
+    (said,) = second["other_runs"]
+    replaced = f"Release {first['release']} (TensorFlow {first['sealed']['version']})"
+    assert said == f"{replaced}, which another run had put to use while this one waited, was replaced."
+    assert nothing_left_over(site)
+    assert not list(site.store.glob("locks/*.next"))
+
+
 def test_check_mode_waits_for_nobody(site: Site, old: str) -> None:
     environment = releases.Environment(str(site.path))
     with environment.locked(0):

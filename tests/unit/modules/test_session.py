@@ -52,6 +52,25 @@ def test_a_broken_environment_fails_with_its_last_words(site: Site) -> None:
     assert "Traceback" in failed["output"]
 
 
+def test_a_file_of_another_content_is_named(site: Site) -> None:
+    """Of the same size and of the same times, so that no look sees it."""
+    site.present()
+    release = site.release(site.current)
+    (source,) = release.glob("lib/*/site-packages/tensorflow/lazy.py")
+    before, text = source.stat(), source.read_text()
+    source.unlink()
+    source.write_text(text.replace("2.20.0", "2.20.1"))
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "failed" not in session(site)
+    failed = session(site, release=str(site.path))
+    assert failed["msg"] == (
+        f"{release} is damaged: {source.relative_to(release)} is missing or not as installed; "
+        "site.yml with -e tensorflow_rebuild=true builds it anew beside this one"
+    )
+    source.write_text(text)
+    assert "failed" not in session(site, release=str(site.path))
+
+
 def test_an_environment_that_is_not_there(site: Site, tmp_path: Path) -> None:
     site.path.parent.mkdir(parents=True)
     failed = session(site)
