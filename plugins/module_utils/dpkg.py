@@ -22,6 +22,12 @@ def _installed(pattern: str, status: str) -> Iterator[Package]:
             yield Package(fields["Package"], fields.get("Version", ""), fields.get("Architecture", ""), want == "hold")
 
 
+def interrupted(status: str = STATUS) -> bool:
+    """Tell whether a dpkg that was killed has left states of packages that its list does not have yet; until then apt does nothing."""
+    updates = os.path.join(os.path.dirname(status), "updates")
+    return os.path.isdir(updates) and any(name.isdigit() for name in os.listdir(updates))
+
+
 def packages(names: Iterable[str], status: str = STATUS) -> Dict[str, Package]:
     """Those of the named packages that are installed. A name may carry its architecture (libc6:i386)."""
     wanted = {name: name.partition(":")[0] for name in names}

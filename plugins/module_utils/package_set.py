@@ -211,12 +211,15 @@ def simulate(arguments: List[str]) -> List[Step]:
 
 def mend(packages: Mapping[str, Package], rehearse: bool) -> List[str]:
     """Finish what an interrupted dpkg left, and bring what was removed from under other packages; tells what it was."""
-    broken = sorted(name for name, one in packages.items() if one.state in BROKEN)
-    if broken and not rehearse:
+    broken = _broken(packages)
+    interrupted = dpkg.interrupted()
+    if (broken or interrupted) and not rehearse:
         with contextlib.suppress(
             PackagesError
         ):  # a package whose dependencies are not there: apt knows how to get them
             run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"])
+    if interrupted and not rehearse:
+        broken = sorted({*broken, *_broken(read())})  # dpkg itself has just learned of them
     if _sound():
         return broken
     fix = ["--ignore-hold", "--allow-change-held-packages", "-f", "install"]  # with holds, apt finds no way
@@ -227,6 +230,10 @@ def mend(packages: Mapping[str, Package], rehearse: bool) -> List[str]:
     if not rehearse:
         run(["apt-get"] + CALM + fix)
     return sorted({step.name for step in steps}.union(broken))
+
+
+def _broken(packages: Mapping[str, Package]) -> List[str]:
+    return sorted(name for name, one in packages.items() if one.state in BROKEN)
 
 
 def _sound() -> bool:

@@ -79,3 +79,13 @@ def test_no_names_no_reading() -> None:
 
 def test_matching(status: str) -> None:
     assert dpkg.matching(r"libc6|cuda-.*", status) == ["2.36-9", "2.36-10", "12.5.1-1"]
+
+
+def test_a_dpkg_that_was_killed_is_known_by_what_its_list_does_not_have_yet(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    assert not dpkg.interrupted(str(status))
+    (tmp_path / "updates").mkdir()
+    (tmp_path / "updates" / "tmp.i").touch()  # what dpkg makes beforehand
+    assert not dpkg.interrupted(str(status))
+    (tmp_path / "updates" / "0003").touch()
+    assert dpkg.interrupted(str(status))
