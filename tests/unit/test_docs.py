@@ -170,6 +170,16 @@ def test_every_scenario_is_in_the_table_of_what_has_been_proved() -> None:
     assert scenarios == set(map("".join, SCENARIO.findall((ROOT / "docs" / "proved.md").read_text())))
 
 
+def test_tests_that_are_named_as_proofs_exist() -> None:
+    """A name may be cut short by an ellipsis."""
+    sources = [path for place in ("tests", "molecule") for path in (ROOT / place).rglob("test_*.py")]
+    known = {name for path in sources for name in re.findall(r"def (test_\w+)", path.read_text())}
+    text = (ROOT / "docs" / "faults.md").read_text()
+    assert set(re.findall(r"`(test_\w+)`", text)) <= known
+    assert all(any(one.startswith(name) for one in known) for name in re.findall(r"`(test_\w+)…`", text))
+    assert set(re.findall(r"`(test_\w+\.py)`", text)) <= {path.name for path in sources}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_variables_exist(document: Path) -> None:
     text = OUTPUT.sub("", document.read_text())  # where a misspelt name may be told

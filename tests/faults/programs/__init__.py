@@ -1,0 +1,1 @@
+"""What runs inside a host whose apt is disturbed."""
