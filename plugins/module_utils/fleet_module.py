@@ -19,7 +19,7 @@ def shown(value: Any) -> Any:
 class FleetModule(AnsibleModule):  # type: ignore[misc]
     """An AnsibleModule.
 
-    Ansible itself hides `user:password@` from the journal, not `token@`, and neither from what it returns of its arguments. With
+    Ansible itself hides passwords of URLs from the journal by a guess, and from what it returns of its arguments not at all. With
     `no_log`, it would hide each word of an argument from all that the module says, addresses and numbers in messages as well.
     """
 

@@ -22,7 +22,7 @@ if hasattr(basic, "_ANSIBLE_PROFILE"):
     basic._ANSIBLE_PROFILE = "legacy"
 basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": json.loads(sys.argv[1])}).encode()
 basic.AnsibleModule.log = lambda self, message, log_args=None: print(message, log_args, file=sys.stderr)
-kinds = {"index": "dict", "urls": "list", "url": "str", "number": "int"}
+kinds = {"index": "dict", "urls": "list", "url": "str", "token_url": "str", "number": "int"}
 module = FleetModule({name: {"type": kind, "no_log": False} for name, kind in kinds.items()})
 assert module.params["url"].startswith("https://user:"), module.params
 module.fail_json("no") if module.params["number"] else module.exit_json(settings=module.params["number"])
@@ -35,6 +35,7 @@ ASKED = {
     },
     "urls": ["https://user:secret@one.test"],
     "url": "https://user:secret@two.test/x",
+    "token_url": "https://to-ken@three.test/",
 }
 
 
@@ -53,7 +54,7 @@ def test_neither_journal_nor_answer_has_a_login(number: int) -> None:
     assert answer["invocation"]["module_args"]["urls"] == ["https://one.test"]
     assert "Invoked with" in done.stderr
     assert "two.test/x" in done.stderr
-    for secret in ("token@", "secret", "a:b", "c@", "u:p"):
+    for secret in ("token@", "to-ken", "user:", "secret", "a:b", "c@", "u:p"):
         assert secret not in done.stdout + done.stderr
 
 
