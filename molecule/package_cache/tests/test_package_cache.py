@@ -90,7 +90,8 @@ for name in (
 ).split():
     there.putheader(name, "bytes=0-99999" if name == "Range" else "evil.example.org")
 there.putheader("Accept-Encoding", "gzip, evil")
-there.endheaders()
+there.putheader("Content-Length", "4")
+there.endheaders(b"evil")
 print(there.getresponse().read().decode())
 """
 GET = "python3 -c 'import shutil, sys, urllib.request as u; shutil.copyfileobj(u.urlopen(\"{}\"), sys.stdout.buffer)'"
