@@ -242,6 +242,11 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module im
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
 NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
 NIGHTLY_BUILD = re.compile(r"tf-nightly(?:\[[\w-]+\])?==(.+)")
+FULL = "No space left on device"  # what the system calls it, whatever it is that is used up
+NO_INODES = (
+    "the file system has no inode left for another file, however much space is free; remove files from it (`df -i` shows which "
+    "file systems have none left), or set `tensorflow_path` to a place on another disk"
+)
 PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
 
 
@@ -257,6 +262,7 @@ class Builder(object):
         self.package_cache = package_cache.Cache(self.params["package_cache"])
         self.cache = self.params["cache"] or self.environment.shared("cache")
         self.distrusted: List[str] = []
+        self.inodes_are_gone = False
         self.switched = False  # whether users have another release than before this run
         self.seen: Optional[str] = None  # the release in use before this run had the lock
         self.result: Dict[str, Any] = {
@@ -522,6 +528,7 @@ class Builder(object):
             release_files.write(directory)
             self.environment.seal(name, self.facts(directory, contents, found))
         except BaseException:
+            self.inodes_are_gone = inodes_are_gone(self.environment.store)  # before the next lines give some back
             with contextlib.suppress(OSError):
                 self.environment.remove(name)
             raise
@@ -850,6 +857,15 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
     os.chmod(path, mode)
 
 
+def inodes_are_gone(path: str) -> bool:
+    """Tell whether a file system that takes no more files lacks inodes rather than space. Some have no bound of them."""
+    try:
+        there = os.statvfs(path)
+    except OSError:
+        return False
+    return there.f_favail * 20 < there.f_files and there.f_bavail * 20 > there.f_blocks
+
+
 def remove_file(path: str) -> None:
     """Remove a file that may be gone already."""
     if os.path.lexists(path):
@@ -934,6 +950,8 @@ def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None
             current = builder.environment.current()
     state = "release {} {} in use".format(current, "is now" if switched else "stays")
     state = state if current else "nothing was put in its place"
+    if builder is not None and (builder.inodes_are_gone or inodes_are_gone(builder.environment.store)):
+        why = why.replace(diagnosis.explain(FULL), NO_INODES)
     msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
     there = {"log": log} if output and os.path.isfile(log) else {}
     module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), changed=switched, **there)

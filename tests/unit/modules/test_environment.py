@@ -420,6 +420,43 @@ def test_a_full_disk(site: Site, tmp_path: Path) -> None:
     assert removed["changed"] is True
 
 
+def test_a_disk_without_inodes(site: Site) -> None:
+    """In a mount namespace of its own, on a file system with room for many bytes and few files."""
+    namespace = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    if subprocess.run(
+        [*namespace, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("this machine lets us mount no file system, not even in a namespace of our own")
+    program = (
+        "import json, os, subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from tests.unit.environments import run_module\n"
+        "first, second = json.load(sys.stdin)\n"
+        "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=90m,nr_inodes=400,mode=0700', 'tmpfs', '/mnt'], check=True)\n"
+        "made = run_module('environment', **first); assert not made.get('failed'), made\n"
+        "for number in range(os.statvfs('/mnt').f_favail - 6):\n"
+        "    Path(f'/mnt/{number}').touch()\n"
+        "print(json.dumps([made, run_module('environment', **second)]))\n"
+    )
+    parameters = [site.parameters(version, path="/mnt/tensorflow") for version in ("2.20.0", "2.21.0")]
+    ran = subprocess.run(
+        [*namespace, sys.executable, "-c", program],
+        input=json.dumps(parameters),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/collections"},
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    made, failed = json.loads(ran.stdout)
+    assert (
+        "the file system has no inode left for another file, however much space is free; remove files" in failed["msg"]
+    )
+    assert "`df -i` shows" in failed["msg"]
+    assert "df -h" not in failed["msg"]
+    assert failed["msg"].endswith(f"; release {made['release']} stays in use")
+
+
 @pytest.mark.parametrize("kind", ["file", "directory", "link", "broken link"])
 @pytest.mark.parametrize("state", ["present", "rolled_back", "absent"])
 def test_a_path_that_is_not_ours_is_refused_without_a_trace(site: Site, kind: str, state: str) -> None:
