@@ -187,6 +187,18 @@ def run(disk: Disk, copies: Path, parameters: dict[str, Any], chosen: str = "", 
     return answer
 
 
+def different(copies: Path) -> Iterator[Path]:
+    """Yield the copies in the order of their instants, but for those that are as the one before: nothing had reached the disk since."""
+    before: Path | None = None
+    for copy in sorted(copies.iterdir()):
+        is_known = before and subprocess.run(["cmp", "--silent", before, copy], check=False).returncode == 0
+        if not is_known:
+            yield copy
+        if before:
+            before.unlink()
+        before = copy
+
+
 def settle(disk: Disk) -> None:
     """Write all that the kernel still has, as half a minute does."""
     subprocess.run(["sync", "--file-system", disk.place], check=True)

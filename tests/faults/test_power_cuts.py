@@ -29,7 +29,7 @@ def test_whenever_the_power_is_cut_users_have_a_whole_environment(
         wanted, copies = site.parameters("2.21.0"), tmp_path / "copies"
         power_cuts.run(disk, copies, wanted)
         wrong, count, new = {}, 0, False
-        for copy in sorted(copies.iterdir()):
+        for copy in power_cuts.different(copies):
             found = power_cuts.after(disk, copy, site.path, wanted)
             new = new or found.version == "2.21.0"
             healed = (found.healed_version, found.healed_damage, found.again["changed"], found.litter)
@@ -37,7 +37,6 @@ def test_whenever_the_power_is_cut_users_have_a_whole_environment(
             if not whole or healed != ("2.21.0", [], False, []):
                 wrong[copy.name] = found
             count += 1
-            copy.unlink()
         assert wrong == {}
-        assert count > 30
+        assert count > 10
         assert new
