@@ -234,7 +234,9 @@ def create(path: str, group: Optional[str] = None, private: bool = False) -> str
             fill(made, path, GROUP_PTH if group else "")
             if gid is not None:
                 share(work, name, gid, private)
+                sync_filesystem(work)  # what has its name must have its content after a power cut as well
             os.rename(name, name, src_dir_fd=work, dst_dir_fd=directory)
+            os.fsync(directory)
     if gid is None:
         note([place.path for place in own()] + [path])
     return "source {}/bin/activate".format(path)
@@ -289,6 +291,15 @@ def clear(directory: int, name: str) -> bool:
         os.close(descriptor)
     safe_tree.remove_at(directory, work)
     return True
+
+
+def sync_filesystem(descriptor: int) -> None:
+    """Wait until all that was written to the file system of an open directory is on its disk."""
+    import ctypes
+
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
+    if syncfs is None or syncfs(descriptor):
+        os.sync()
 
 
 def maker(path: str) -> Any:

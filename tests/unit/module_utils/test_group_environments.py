@@ -59,6 +59,14 @@ def cut(work: Callable[[], object], instant: int) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+def test_its_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "vision", []
+    monkeypatch.setattr(tensorflow_env, "sync_filesystem", lambda _place: synced.append(os.path.lexists(path)))
+    tensorflow_env.create(str(path), GROUP)
+    assert synced == [False]
+    assert path.is_dir()
+
+
 def test_a_run_that_is_killed_at_any_instant_leaves_the_whole_environment_or_what_nobody_else_can_look_into(
     tmp_path: Path,
 ) -> None:
