@@ -13,7 +13,7 @@ import os
 import subprocess
 from typing import Any, Iterator, List, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import compile_program, processes
+from ansible_collections.tensorwright.fleet.plugins.module_utils import compile_program, processes, safe_tree
 
 TAG = "import sys; print(sys.implementation.cache_tag)"
 MOST = 8  # compilers side by side; each takes 50 MB
@@ -24,7 +24,7 @@ def _link(existing: str, new: str) -> bool:
     try:
         os.link(existing, new)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(new), mode=0o755, exist_ok=True)
+        safe_tree.make_directories(os.path.dirname(new))
         return _link(existing, new) if os.path.exists(existing) else False
     except OSError:
         return False
@@ -40,7 +40,7 @@ class Bytecode(object):
         tag = subprocess.check_output(self.program + [TAG], universal_newlines=True, stderr=subprocess.DEVNULL)
         self.tag = tag.strip()
         self.shelf = os.path.join(cache, self.tag)
-        os.makedirs(self.shelf, mode=0o755, exist_ok=True)
+        safe_tree.make_directories(self.shelf)
 
     @contextlib.contextmanager
     def ahead(self, cache: str) -> Iterator[None]:

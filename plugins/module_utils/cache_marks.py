@@ -10,7 +10,7 @@ import json
 import os
 from typing import Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, releases, workplaces
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, files, releases, safe_tree, workplaces
 
 MARK = ".building"
 BOOT = "/proc/sys/kernel/random/boot_id"
@@ -56,4 +56,4 @@ def clear(environment: releases.Environment) -> None:
     durable.sync_filesystem(environment.store)
     for path in set(found):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            safe_tree.unlink(path)

@@ -7,7 +7,7 @@ conda's own prefix, `base`, stays as its installer left it, and no user's shell 
 import os
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import installer
+from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, safe_tree
 
 CHANNELS = "https://conda.anaconda.org"  # where channels lie that are given by name
 # What `source <release>/bin/activate` means, for each shell: conda's own activation, of the release by its own path.
@@ -63,7 +63,7 @@ class Conda(installer.Installer):
             self.run(command + ["--prefix", release, "--override-channels"] + channels + ["python=" + python])
         for name, text in ACTIVATION.items():
             path = os.path.join(release, "bin", name)
-            with open(path, "w", encoding="utf-8", errors="surrogateescape") as script:
+            with safe_tree.open_file(path, "w") as script:
                 script.write(text.format(conda=self.tool["directory"], release=release))
 
 

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import files, safe_tree
 
 FILE = "/etc/docker/daemon.json"
 RECORDS = "/var/lib/tensorwright/docker"
@@ -280,6 +280,6 @@ def remove_record(role: str, directory: str = RECORDS) -> None:
     """Forget what the role has set."""
     path = os.path.join(directory, role + ".json")
     if os.path.exists(path):
-        os.unlink(path)
+        safe_tree.unlink(path)
         if not os.listdir(directory):
-            os.rmdir(directory)
+            safe_tree.rmdir(directory)

@@ -80,21 +80,21 @@ class Store:
         if left:
             docker_cli.done("rm", "--force", "--volumes", *left)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.candidate)
+            safe_tree.unlink(self.candidate)
 
     def remove(self) -> None:
         """Forget all images."""
         with contextlib.suppress(FileNotFoundError):
             safe_tree.remove(self.directory)
         with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(self.directory))
+            safe_tree.rmdir(os.path.dirname(self.directory))
 
     @contextlib.contextmanager
     def locked(self, timeout: float) -> Iterator[None]:
         """One run at a time. Raises DockerError after `timeout` seconds."""
-        os.makedirs(self.directory, mode=0o755, exist_ok=True)
+        safe_tree.make_directories(self.directory)
         deadline = time.time() + timeout
-        with open(os.path.join(self.directory, "lock"), "w", encoding="utf-8") as lock:
+        with safe_tree.open_file(os.path.join(self.directory, "lock"), "w") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,12 +223,12 @@ def prove(
     place = tempfile.mkdtemp(prefix="tensorwright-session-", dir="/tmp")
     start = time.time()
     try:
-        os.chown(place, entry.pw_uid, entry.pw_gid)
+        safe_tree.change(place, owner=entry.pw_uid, group=entry.pw_gid)
         status, out, err = _converse([launcher, "--as", user, "-"], place, store.candidate)
     finally:
         with contextlib.suppress(OSError):  # its user may be writing into it still
             safe_tree.remove(place)
-        os.unlink(store.candidate)
+        safe_tree.unlink(store.candidate)
     marked = [line for line in out.splitlines() if line.startswith(session.MARK)]
     if status or not marked:
         said = out + err

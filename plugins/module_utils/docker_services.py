@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, quoting
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, quoting, safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import DIRECTORY, LAUNCHER
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import text
 
@@ -122,14 +122,13 @@ def write_token(service: Service, directory: str = TOKENS) -> bool:
     there = text(file)
     if os.path.exists(file) and bool(there) == service.token and os.stat(file).st_uid == service.uid:
         return False
-    os.makedirs(directory, mode=0o755, exist_ok=True)
+    safe_tree.make_directories(directory)
     temporary = file + ".new"
     if os.path.lexists(temporary):
-        os.unlink(temporary)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(handle, "w") as stream:
+        safe_tree.unlink(temporary)
+    with safe_tree.open_file(temporary, "x", 0o400) as stream:
         stream.write(secrets.token_hex(24) if service.token else "")
-    os.chown(temporary, service.uid, -1)
+    safe_tree.change(temporary, owner=service.uid)
     durable.rename(temporary, file)
     return True
 

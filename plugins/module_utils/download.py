@@ -22,6 +22,7 @@ import urllib.request
 from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
 DEFAULT_INDEX = "https://pypi.org/simple"
@@ -141,7 +142,7 @@ def fetch(url: str, index: str, target: str, sha256: Optional[str], context: ssl
     digest, got = hashlib.sha256(), 0
     partial = "{}.part{}".format(target, os.getpid())
     try:
-        with _open(url, index, context, timeout) as answer, open(partial, "wb") as out:
+        with _open(url, index, context, timeout) as answer, safe_tree.open_file(partial, "w", encoding=None) as out:
             for chunk in iter(lambda: answer.read(CHUNK), b""):
                 digest.update(chunk)
                 got += len(chunk)
@@ -151,11 +152,11 @@ def fetch(url: str, index: str, target: str, sha256: Optional[str], context: ssl
             raise _BrokenError("{}: connection broken after {} of {} bytes".format(url, got, size))
         if sha256 and digest.hexdigest() != sha256:
             raise _BrokenError("{} has SHA-256 {}, expected {}".format(url, digest.hexdigest(), sha256))
-        os.replace(partial, target)
+        safe_tree.rename(partial, target)
         return digest.hexdigest()
     finally:
         if os.path.exists(partial):
-            os.unlink(partial)
+            safe_tree.unlink(partial)
 
 
 def _is_hopeless(error: Exception) -> bool:

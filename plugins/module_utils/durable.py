@@ -8,6 +8,8 @@ may keep a mark that was synced by itself and lose what it stands for.
 import errno
 import os
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
+
 # File systems without a cache of their own, or whose directories cannot be synced alone, say one of these.
 UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF)
 
@@ -46,5 +48,5 @@ def rename(source: str, target: str) -> None:
     """Put a file or a link in its place for good: its content first, then its name. Raises OSError."""
     if os.path.isfile(source) and not os.path.islink(source):
         sync(source)
-    os.replace(source, target)
+    safe_tree.rename(source, target)
     sync(os.path.dirname(target))

@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import IO, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, workplaces
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, safe_tree, workplaces
 
 # What a file is called, after its own name, until it is whole; no program that reads a directory of settings takes it for one.
 TEMPORARY = ".{}.tensorwright-"
@@ -44,8 +44,7 @@ def _make(directory: str) -> None:
     """Make the directory and those above it readable by all, whatever the umask says."""
     if not os.path.isdir(directory):
         _make(os.path.dirname(directory))
-        os.mkdir(directory)
-        os.chmod(directory, 0o755)
+        safe_tree.make_directories(directory)
         durable.sync(os.path.dirname(directory))
 
 
@@ -60,18 +59,19 @@ def replace_bytes(path: str, content: bytes, mode: int = 0o644) -> None:
     """Give the path these bytes in one step."""
     directory, name = os.path.split(path)
     _make(directory)
+    os.close(safe_tree.open_directory(directory))  # before anything is made in it
     for rest in abandoned(path):
-        os.unlink(rest)
+        safe_tree.unlink(rest)
     handle, temporary = tempfile.mkstemp(prefix=TEMPORARY.format(name[:LONGEST]), dir=directory)
     try:
         with os.fdopen(handle, "wb") as stream:
             workplaces.take(stream)  # so that nobody takes it for abandoned
             stream.write(content)
             stream.flush()
-            os.chmod(temporary, mode)
+            os.fchmod(stream.fileno(), mode)
             durable.rename(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        safe_tree.unlink(temporary)
         raise
 
 

@@ -20,6 +20,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     interpreters,
     pci,
+    safe_tree,
     session,
     session_program,
 )
@@ -72,11 +73,12 @@ class Host(object):
 
     def __enter__(self) -> "Host":
         self.directory = tempfile.mkdtemp(prefix="tensorwright-diagnosis-", dir="/tmp")
-        os.chmod(self.directory, 0o755)
+        safe_tree.change(self.directory, mode=0o755)
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            safe_tree.remove(self.directory)
 
     def user(self, place: str) -> pwd.struct_passwd:
         """Return who tries something that lies at `place`."""
@@ -88,10 +90,11 @@ class Host(object):
         home = tempfile.mkdtemp(dir=self.directory)
         try:
             if os.geteuid() == 0:
-                os.chown(home, entry.pw_uid, entry.pw_gid)
+                safe_tree.change(home, owner=entry.pw_uid, group=entry.pw_gid)
             yield home
         finally:
-            shutil.rmtree(home, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                safe_tree.remove(home)
 
     def run(self, command: List[str], entry: Optional[pwd.struct_passwd] = None, stdin: str = "") -> Answer:
         """Run a command, as a user where one is named, and return how it ended and what it printed."""
@@ -211,9 +214,9 @@ def look_at_apt(host: Host) -> List[Finding]:
         return []
     place = tempfile.mkdtemp(dir=host.directory)
     for part in ("lists/partial", "cache/archives/partial"):
-        os.makedirs(os.path.join(place, part))
+        safe_tree.make_directories(os.path.join(place, part))
     settings = os.path.join(place, "apt.conf")
-    with open(settings, "w", encoding="utf-8") as out:
+    with safe_tree.open_file(settings, "w") as out:
         out.write(APT.format(place))
     found = []
     update = host.run(["apt-get", "-c", settings, "-q", "update"])

@@ -20,6 +20,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     durable,
     files,
     processes,
+    safe_tree,
     workplaces,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
@@ -244,7 +245,7 @@ class Installer(object):
                 process.kill()
 
     def _note(self, text: bytes) -> None:
-        with contextlib.suppress(OSError), open(self.log, "ab") as log:
+        with contextlib.suppress(OSError), safe_tree.open_file(self.log, "a", encoding=None) as log:
             log.write(printable_bytes(text))
 
     def create(self, python: str, release: str, prompt: str) -> None:
@@ -273,9 +274,8 @@ class Uv(Installer):
             if files.sha256(program) != pinned:
                 with self.workplace() as directory:
                     fresh = os.path.join(directory, "uv")
-                    with archive.open(member) as source, open(fresh, "wb") as out:
+                    with archive.open(member) as source, safe_tree.open_file(fresh, "w", 0o755, None) as out:
                         shutil.copyfileobj(source, out, 1 << 20)
-                    os.chmod(fresh, 0o755)
                     durable.rename(fresh, program)
         self._verified = True
         return program
@@ -345,7 +345,7 @@ class Pip(Installer):
             return status, output
         finally:
             with contextlib.suppress(OSError):
-                os.unlink(self.details)
+                safe_tree.unlink(self.details)
 
     def create(self, python: str, release: str, prompt: str) -> None:
         version = version_of(python)

@@ -14,7 +14,7 @@ import re
 import subprocess
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, durable, files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, durable, files, safe_tree
 
 BIN = "/usr/local/bin"
 SITES = "/usr/local/lib/python[23]*/*-packages"  # where Pythons keep local additions
@@ -142,13 +142,11 @@ def point(pth: str, site_packages: str, check_mode: bool = False, follow: bool =
         return False
     if check_mode:
         return True
-    os.makedirs(os.path.dirname(pth), mode=0o755, exist_ok=True)
+    safe_tree.make_directories(os.path.dirname(pth))
     partial = pth + ".new"  # not ending in .pth: no Python that starts now may read it
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(partial)
-    # Debian lets the group `staff` write here: a link that somebody laid out beforehand must not be followed.
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as out:
+        safe_tree.unlink(partial)
+    with safe_tree.open_file(partial, "x") as out:
         out.write(text)
     durable.rename(partial, pth)
     return True
@@ -172,19 +170,19 @@ def link_tools(path: str, check_mode: bool = False) -> Dict[str, Any]:
             changed = True
             links.append(link)
             if not check_mode:
-                os.makedirs(BIN, mode=0o755, exist_ok=True)
-                os.symlink(target, link)
+                safe_tree.make_directories(BIN)
+                safe_tree.symlink(target, link)
     for link in set(tools(path)) - set(links):
         changed = True
         if not check_mode:
-            os.unlink(link)
+            safe_tree.unlink(link)
     return {"links": links, "changed": changed}
 
 
 def unlink_tools(path: str) -> None:
     """Remove the links into the environment at `path`. Also right where the environment is gone already."""
     for link in tools(path):
-        os.unlink(link)
+        safe_tree.unlink(link)
 
 
 def tools(path: str) -> List[str]:

@@ -15,6 +15,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     files,
     openpgp,
     package_cache,
+    safe_tree,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 
@@ -52,7 +53,7 @@ class Edit:
             return
         self._note(why)
         if not self.rehearse:
-            os.unlink(path)
+            safe_tree.unlink(path)
 
     def _note(self, why: str) -> None:
         self.changed = True

@@ -12,6 +12,8 @@ import stat
 import sys
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
+
 # Paths below the top, each list in no particular order. open: others may write. closed: some who should may not. foreign: of another
 # owner than the top.
 Findings = NamedTuple("Findings", [("open", List[str]), ("closed", List[str]), ("foreign", List[str])])
@@ -167,16 +169,19 @@ def mend(top: str, group: str = "", private: bool = False) -> bool:
     found = look(top, group, private)
     if not found.open and not found.closed:
         return False
-    _set(top, None, 0o2770 if private else None, group, gid)
-    for _directory, directories, names, descriptor in os.fwalk(top, follow_symlinks=False):
-        for name in directories + names:
-            seen = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+    with safe_tree.parent(top) as (above, name):
+        _set(name, above, 0o2770 if private else None, group, gid)
+        descriptor = os.open(name, safe_tree.DIRECTORY, dir_fd=above)
+    try:
+        for directory, name, _path, seen in safe_tree.walk(descriptor, strict=False):
             if _verdict(seen.st_mode, bool(group)) or (gid is not None and seen.st_gid != gid):
-                _set(name, descriptor, None, group, gid)
+                _set(name, directory, None, group, gid)
+    finally:
+        os.close(descriptor)
     return True
 
 
-def _set(name: str, directory: Optional[int], asked: Optional[int], group: str, gid: Optional[int]) -> None:
+def _set(name: str, directory: int, asked: Optional[int], group: str, gid: Optional[int]) -> None:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(name, flags, dir_fd=directory)

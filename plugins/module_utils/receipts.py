@@ -26,6 +26,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     location,
     receipt_rules,
     releases,
+    safe_tree,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace
 from ansible_collections.tensorwright.fleet.plugins.module_utils.footprints import (
@@ -95,7 +96,7 @@ def write(
             receipt["written"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             _save(file, receipt)
         if intent:
-            os.unlink(_intent(file))
+            safe_tree.unlink(_intent(file))
         return changed
 
 
@@ -249,7 +250,7 @@ def remove(file: str, check_mode: bool = False) -> bool:
         return bool(there)
     with _locked(file, os.path.splitext(os.path.basename(file))[0]):
         for path in there:
-            os.unlink(path)
+            safe_tree.unlink(path)
         directory = os.path.dirname(file)
         for place, names in (
             (directory, ("receipts",)),
@@ -257,7 +258,7 @@ def remove(file: str, check_mode: bool = False) -> bool:
         ):
             if os.path.basename(place) not in names or os.listdir(place):
                 break
-            os.rmdir(place)
+            safe_tree.rmdir(place)
     return True
 
 

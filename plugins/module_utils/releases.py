@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import time
 from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
@@ -128,7 +127,7 @@ class Environment(object):
         for directory in self._directories() if directories is None else directories:
             try:
                 status = os.lstat(directory)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             if not stat.S_ISDIR(status.st_mode):
                 raise StoreError("{} is not a directory of Tensorwright's; move it away".format(directory))
@@ -171,8 +170,8 @@ class Environment(object):
     def switch(self, release: str) -> None:
         """Let the path lead to `release`; whoever looks sees the old link or the new one, never none, and the new one from now on."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.fresh_link)
-        os.symlink(os.path.join(self.target(), release), self.fresh_link)
+            safe_tree.unlink(self.fresh_link)
+        safe_tree.symlink(os.path.join(self.target(), release), self.fresh_link)
         durable.rename(self.fresh_link, self.path)
 
     # --- seals ----------------------------------------------------------------------------------------------------
@@ -289,7 +288,7 @@ class Environment(object):
         directory = self.directory(release)
         if not os.path.islink(directory):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                os.unlink(os.path.join(directory, SEAL))
+                safe_tree.unlink(os.path.join(directory, SEAL))
                 durable.sync(directory)
         remove_tree(directory)
 
@@ -302,7 +301,7 @@ class Environment(object):
             return False
         if set(os.listdir(self.store)) - set(SHARED + ON_DEMAND):
             return False
-        shutil.rmtree(self.store)
+        safe_tree.remove(self.store)
         return True
 
     def surplus(self, keep: int) -> List[str]:
@@ -386,7 +385,7 @@ class Environment(object):
 
     def drop_lock(self) -> None:
         """Remove the lock's file; call it under the lock. Who waits for it notices and makes it anew."""
-        os.unlink(self.shared("locks", self.name + ".lock"))
+        safe_tree.unlink(self.shared("locks", self.name + ".lock"))
 
 
 def _place(seal: Dict[str, Any]) -> int:
@@ -397,12 +396,12 @@ def _place(seal: Dict[str, Any]) -> int:
 
 def _open(path: str) -> IO[str]:
     # For its owner alone: whoever may open the file could hold the lock for ever.
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+")
+    return safe_tree.open_file(path, "w+", 0o600)
 
 
 def _unlink(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):  # the store may have been removed
-        os.unlink(path)
+        safe_tree.unlink(path)
 
 
 def _flock(lock: IO[str], operation: int) -> bool:
@@ -425,16 +424,7 @@ def _is_at(lock: IO[str], path: str) -> bool:
 
 def remove_tree(path: str) -> None:
     """Remove whatever is at `path`, with directories that their owner had closed to themselves."""
-    if os.path.islink(path) or not os.path.isdir(path):
-        os.unlink(path)
-        return
-    if os.geteuid() != 0:
-        os.chmod(path, 0o700)
-        for directory, names, _files in os.walk(path):
-            for name in names:
-                if not os.path.islink(os.path.join(directory, name)):
-                    os.chmod(os.path.join(directory, name), 0o700)
-    shutil.rmtree(path)
+    safe_tree.remove(path)
 
 
 def users_of(release: str) -> List[int]:

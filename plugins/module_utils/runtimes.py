@@ -25,6 +25,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     package_cache,
     processes,
     releases,
+    safe_tree,
     workplaces,
 )
 
@@ -97,8 +98,8 @@ class Runtimes(object):
             files.replace(self.seal(name, sha256), json.dumps(told, indent=1, sort_keys=True) + "\n")
         fresh = self.link("." + name + ".new")
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(fresh)
-        os.symlink(os.path.basename(place), fresh)
+            safe_tree.unlink(fresh)
+        safe_tree.symlink(os.path.basename(place), fresh)
         durable.rename(fresh, self.link(name))
 
     @staticmethod
@@ -116,7 +117,7 @@ class Runtimes(object):
     def locked(self, timeout: float) -> Iterator[None]:
         """Hold what the environments beside each other share; call it under an environment's lock. Raises StoreError."""
         deadline = time.time() + timeout
-        with open(self.environment.shared("locks", ".runtimes"), "w") as lock:
+        with safe_tree.open_file(self.environment.shared("locks", ".runtimes"), "w") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

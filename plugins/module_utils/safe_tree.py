@@ -328,6 +328,12 @@ def unlink(path: str) -> None:
         os.unlink(name, dir_fd=above)
 
 
+def rmdir(path: str) -> None:
+    """Remove an empty directory."""
+    with parent(path) as (above, name):
+        os.rmdir(name, dir_fd=above)
+
+
 def change(path: str, mode: Optional[int] = None, owner: int = -1, group: int = -1) -> None:
     """Set permissions, owner or group of a file or a directory, never of what a link leads to. Raises UnsafePathError for a link."""
     with parent(path) as (above, name):

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -19,6 +18,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     diagnosis,
     processes,
     releases,
+    safe_tree,
     session_program,
 )
 
@@ -117,7 +117,7 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
     start = time.time()
     try:
         if entry:
-            os.chown(home, entry.pw_uid, entry.pw_gid)
+            safe_tree.change(home, owner=entry.pw_uid, group=entry.pw_gid)
         command = [python, "-s", "-E"] + (["-c", NATIVE.format(extra_path)] if extra_path else ["-"])
         status, out, err = _converse(command, home, entry)
     except OSError as error:
@@ -125,7 +125,8 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
             "the session test could not be started with {} as user {}: {}".format(python, user, error)
         ) from error
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        with contextlib.suppress(OSError):  # somebody may be filling it still
+            safe_tree.remove(home)
     marked = [line for line in out.splitlines() if line.startswith(MARK)]
     if status or not marked:
         raise SessionError(

@@ -31,6 +31,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     processes,
     receipts,
     releases,
+    safe_tree,
     source_facts,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_bytes
@@ -107,7 +108,7 @@ class Build(object):
 
     def running(self) -> Optional[int]:
         """Return the process that builds, if one does; 0 for one that has not said its number yet."""
-        with contextlib.suppress(OSError), open(self.path("lock"), "r+") as lock:
+        with contextlib.suppress(OSError), safe_tree.open_file(self.path("lock"), "r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -142,14 +143,14 @@ class Build(object):
 
     def start(self) -> None:
         """Begin, or go on, in a process that neither this module's end nor that of its connection ends."""
-        os.makedirs(self.directory, mode=0o755, exist_ok=True)
-        lock = os.open(self.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        safe_tree.make_directories(self.directory)
+        lock = safe_tree.open_file(self.path("lock"), "w+", 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by the process for as long as it lives
         self.tell("start", started=time.time())
         child = os.fork()
         if child:
             os.waitpid(child, 0)
-            os.close(lock)
+            lock.close()
             return
         os.setsid()
         if os.fork():
@@ -165,12 +166,9 @@ class Build(object):
     def detach(self) -> None:
         """Leave the terminal and the pipes of whoever started us: sshd waits for those."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        nothing, log = (
-            os.open(os.devnull, os.O_RDWR),
-            os.open(self.path("build.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-        )
-        for number, target in ((0, nothing), (1, log), (2, log)):
-            os.dup2(target, number)
+        with open(os.devnull, "rb") as nothing, safe_tree.open_file(self.path("build.log"), "w") as log:
+            for number, target in ((0, nothing), (1, log), (2, log)):
+                os.dup2(target.fileno(), number)
 
     def tell(self, step: str, **more: Any) -> None:
         """Say how far it is."""
@@ -227,7 +225,6 @@ class Build(object):
         """Remove what only building needs: tens of gigabytes."""
         for name in TEMPORARY:
             if os.path.lexists(self.path(name)):
-                _writable(self.path(name))
                 releases.remove_tree(self.path(name))
 
     # --- the steps ------------------------------------------------------------------------------------------------
@@ -246,14 +243,14 @@ class Build(object):
             except download.DownloadError as error:
                 why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
                 raise BuildError(why, str(error)) from error
-        os.chmod(program, 0o755)
+        safe_tree.change(program, mode=0o755)
         line = [program, "--output_user_root=" + self.path("output"), "--max_idle_secs={}".format(IDLE)]
         # Bazel knows --version only as its sole word.
         script = '#!/bin/sh\n[ "$*" = --version ] && exec {} --version\nexec {} "$@"\n'.format(
             shlex.quote(program), " ".join(map(shlex.quote, line))
         )
         files.replace(self.path("bin", "bazel"), script, 0o755)
-        os.makedirs(self.path("home"), mode=0o755, exist_ok=True)
+        safe_tree.make_directories(self.path("home"))
 
     def checkout(self) -> str:
         """Check out the release's tag, and return its commit."""
@@ -439,15 +436,6 @@ class Build(object):
             os.write(1, printable_bytes(line))
 
 
-def _writable(place: str) -> None:
-    """Let a tree be removed: Bazel takes the right to write from what it has made."""
-    for directory, names, _files in os.walk(place):
-        for name in [""] + names:
-            path = os.path.join(directory, name)
-            if not os.path.islink(path):
-                os.chmod(path, 0o755)
-
-
 # --- what the environments beside each other share --------------------------------------------------------------------
 
 
@@ -508,6 +496,4 @@ def at_work(environment: releases.Environment) -> Dict[str, int]:
 
 def remove(path: str) -> None:
     """Remove a file or a tree in which Bazel has worked."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        _writable(path)
     releases.remove_tree(path)

@@ -10,9 +10,10 @@ import errno
 import fcntl
 import glob
 import os
-import shutil
 import tempfile
 from typing import IO, Any, Iterator, List, Tuple
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 
 PREFIX = "unfinished-"
 LOCK = ".lock"
@@ -24,12 +25,13 @@ def workplace(directory: str) -> Iterator[str]:
     lock, path = _own(directory)
     place = path[: -len(LOCK)]
     try:
-        os.mkdir(place, 0o700)
+        with safe_tree.parent(place) as (above, name):
+            os.close(safe_tree.make_private(above, name))
         yield place
     finally:
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+        for rest in (place, path):
+            with contextlib.suppress(OSError):
+                safe_tree.remove(rest)
         os.close(lock)
 
 

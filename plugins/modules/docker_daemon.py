@@ -91,7 +91,7 @@ import contextlib
 import os
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_engine, files
+from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_engine, files, safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.daemon_json import DaemonJsonError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_engine import EngineError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
@@ -207,16 +207,16 @@ class Work:
         """Give the file at the end of a link this content, with the owner and mode that it has; without content, remove it."""
         if not content and (path != self.file or self.made):
             if os.path.lexists(path):
-                os.unlink(path)
+                safe_tree.unlink(path)
                 with contextlib.suppress(OSError):  # others have something there
-                    os.rmdir(os.path.dirname(path))
+                    safe_tree.rmdir(os.path.dirname(path))
             return
         target = os.path.realpath(path)
         state = os.stat(target) if os.path.exists(target) else None
         fresh = 0o600 if path.endswith(".env") else 0o644
         files.replace(target, content or "{}\n", state.st_mode & 0o7777 if state else fresh)
         if state:
-            os.chown(target, state.st_uid, state.st_gid)
+            safe_tree.change(target, owner=state.st_uid, group=state.st_gid)
 
     def _remember(self, known: Optional[Dict[str, Any]] = None, beside: bool = False) -> None:
         """Note what is ours; `known`: what the daemon still goes by, until it has been told."""
@@ -233,12 +233,12 @@ class Work:
         if self.before:
             self._write(self.file, self.before)
         elif os.path.exists(self.file):
-            os.unlink(self.file)
+            safe_tree.unlink(self.file)
         for path, content in kept.items():
             if content is not None:
                 files.replace_bytes(path, content, 0o600 if path.endswith(".env") else 0o644)
             elif os.path.exists(path):
-                os.unlink(path)
+                safe_tree.unlink(path)
         if self.record:
             daemon_json.write_record(self.asked["role"], self.record)
         else:

@@ -84,6 +84,7 @@ import os
 from typing import Any, List
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_services as services
+from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, text
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
@@ -125,10 +126,10 @@ def provide(module: Any, wanted: List[services.Service]) -> Any:
     if gone:
         systemctl(module, "disable --now", *gone)
     for name in gone:
-        os.unlink(_file(name))
+        safe_tree.unlink(_file(name))
     for name, file in services.tokens().items():
         if name not in texts:
-            os.unlink(file)
+            safe_tree.unlink(file)
     fresh = [services.unit(service) for service in wanted if services.write_token(service)]
     for name in altered:
         replace(_file(name), texts[name])

@@ -207,7 +207,6 @@ import contextlib
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 from inspect import getsource
 from typing import Any, Dict, List, Optional, Tuple
@@ -232,6 +231,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     release_pin,
     releases,
     runtimes,
+    safe_tree,
     session,
     source_build,
     source_facts,
@@ -297,7 +297,8 @@ class Builder(object):
             )
             return
         if cache_marks.distrusted(environment) and not self.params["cache"]:
-            shutil.rmtree(self.cache, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                safe_tree.remove(self.cache)
         cache_marks.clear(environment)
         self.clear_leftovers()
         if built:
@@ -460,7 +461,8 @@ class Builder(object):
             return True
         self.distrust(release, "may have been changed by others")
         if not self.module.check_mode and not self.params["cache"]:
-            shutil.rmtree(self.cache, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                safe_tree.remove(self.cache)
         return False
 
     def mend(self, release: str) -> bool:
@@ -542,7 +544,8 @@ class Builder(object):
         damaged = self.damaged_wheels(directory)
         if damaged and not self.params["cache"]:
             self.environment.remove(os.path.basename(directory))
-            shutil.rmtree(self.cache, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                safe_tree.remove(self.cache)
             self.fill(directory, constraints)
             damaged = self.damaged_wheels(directory)
         if damaged:
@@ -587,7 +590,7 @@ class Builder(object):
             return
         store = self.environment.shared
         maker = conda.maker(self.params, self.conda, store("tools"), self.cache, log)
-        os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
+        safe_tree.make_directories(os.path.dirname(directory))
         maker.create(self.params["conda"]["python"], directory, self.environment.name)
 
     def install(self, tool: installer.Installer, directory: str, bounds: str) -> None:
@@ -818,7 +821,7 @@ class Builder(object):
             return
         self.leave_system(pth)
         if os.path.islink(environment.path):
-            os.unlink(environment.path)
+            safe_tree.unlink(environment.path)
             durable.sync(environment.parent)
         for name in names:
             environment.remove(name)
@@ -828,7 +831,7 @@ class Builder(object):
         for path in doomed:
             source_build.remove(path)
         if os.path.isdir(environment.releases):
-            os.rmdir(environment.releases)
+            safe_tree.rmdir(environment.releases)
             environment.drop_lock()
             environment.remove_store()
 
@@ -852,9 +855,8 @@ def processes(users: List[int]) -> str:
 
 def write(path: str, text: str, mode: int = 0o644) -> None:
     """Write a file with the mode it is to have whatever the umask is."""
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as out:
+    with safe_tree.open_file(path, "w", mode) as out:
         out.write(text)
-    os.chmod(path, mode)
 
 
 def inodes_are_gone(path: str) -> bool:
@@ -869,7 +871,7 @@ def inodes_are_gone(path: str) -> bool:
 def remove_file(path: str) -> None:
     """Remove a file that may be gone already."""
     if os.path.lexists(path):
-        os.unlink(path)
+        safe_tree.unlink(path)
 
 
 def listdir(path: str) -> List[str]:

@@ -108,7 +108,13 @@ import os
 import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import files, host_lock, package_set, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    files,
+    host_lock,
+    package_set,
+    receipts,
+    safe_tree,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError
 
@@ -296,7 +302,7 @@ class Work:
         if os.path.lexists(self.file):
             self.changed = True
             if not self.rehearse:
-                os.unlink(self.file)
+                safe_tree.unlink(self.file)
         return {}
 
     def _remove_brought(self) -> None:

@@ -96,6 +96,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     receipts,
     releases,
     runtimes,
+    safe_tree,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
@@ -108,7 +109,7 @@ def provide(module: Any, store: runtimes.Runtimes, answer: Dict[str, Any]) -> No
         answer["changed"] = True
         if not check_mode:
             url = asked["url"].replace("://", "://" + asked["login"] + "@", 1) if asked["login"] else asked["url"]
-            os.makedirs(store.directory, mode=0o755, exist_ok=True)
+            safe_tree.make_directories(store.directory)
             store.install(name, url, sha256, asked)
     answer["removed"] = store.surplus(name) if not answer["changed"] or not check_mode else []
     if not check_mode:

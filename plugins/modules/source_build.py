@@ -205,6 +205,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     footprints,
     receipts,
     releases,
+    safe_tree,
     source_build,
     source_facts,
 )
@@ -218,7 +219,7 @@ def begin(module: Any, environment: releases.Environment, build: source_build.Bu
     answer["changed"] = build.record() is None and build.running() is None
     if answer["changed"] and not module.check_mode:
         with environment.locked(module.params["lock_timeout"]):
-            os.makedirs(build.builds, mode=0o755, exist_ok=True)
+            safe_tree.make_directories(build.builds)
         build.start()
     answer["since"] = time.time()
     tell(build, answer)

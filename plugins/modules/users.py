@@ -98,6 +98,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     host_lock,
     permissions,
     receipts,
+    safe_tree,
     tensorflow_env,
     users_files,
 )
@@ -149,7 +150,7 @@ class Work:
         for path in gone:
             self.changes.append("remove " + path)
             if not self.rehearse:
-                os.unlink(path)
+                safe_tree.unlink(path)
         self.write(wanted)
         self.tidy()
         self.apply_pam(wanted)
@@ -307,8 +308,7 @@ class Work:
         """Make a directory, with those above it."""
         if not os.path.isdir(directory):
             self.make_directory(os.path.dirname(directory))
-            os.mkdir(directory)
-            os.chmod(directory, 0o755)
+            safe_tree.make_directories(directory)
 
     def tidy(self) -> None:
         """Remove the directories that were made for files which are gone."""
@@ -316,7 +316,7 @@ class Work:
         for directory in sorted(self.made | own, key=len, reverse=True):
             if not self.rehearse:
                 with contextlib.suppress(OSError):  # something of others is in it
-                    os.rmdir(directory)
+                    safe_tree.rmdir(directory)
 
     # --- PAM ------------------------------------------------------------------------------------------------------
 

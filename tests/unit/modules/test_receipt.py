@@ -80,7 +80,7 @@ def test_failures_are_sentences(run: Any, arguments: dict[str, Any], tmp_path: P
     )
     blocked = str(tmp_path / "profile" / "cuda.json")
     assert run(**{**arguments, "file": blocked})["msg"] == (
-        f"The receipt {blocked} was not written: {tmp_path}/profile: File exists"
+        f"The receipt {blocked} was not written: {tmp_path}/profile: Not a directory"
     )
     assert "inputs" in run(role="cuda")["msg"]
     assert "Unsupported parameters" in run(**{**arguments, "footprint": {"file": []}})["msg"]
