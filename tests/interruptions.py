@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import durable
+from ansible_collections.tensorwright.fleet.plugins.module_utils import durable, safe_tree
 
 ROOT = Path(__file__).resolve().parents[1]
+REMOVALS, REMOVED = ("rmtree", "remove", "remove_at"), 25
 Action = Callable[[int, str], None]
 # What changes names, modes, sizes, or what a power cut leaves.
 CALLS = (
@@ -28,16 +29,24 @@ CALLS = (
     ),
     *((os, name) for name in ("chmod", "chown", "lchown", "fchmod", "fchown", "fsync", "pwrite")),
     (shutil, "rmtree"),
+    (safe_tree, "remove"),
+    (safe_tree, "remove_at"),
     (durable, "sync_filesystem"),
 )
 
 
 def watch(root: Path, action: Action) -> None:
-    """Call `action` with a number, from 1, and a description before each change that this process makes below `root`."""
-    top, count = os.path.realpath(root), 0
+    """Call `action` with a number, from 1, and a description before each change that this process makes below `root`.
+
+    Of what the removal of a tree does, every 25th: one file less is like another.
+    """
+    top, count, depth, removed = os.path.realpath(root), 0, 0, 0
 
     def announce(name: str, words: tuple[Any, ...], options: dict[str, Any]) -> None:
-        nonlocal count
+        nonlocal count, removed
+        removed += bool(depth)
+        if removed % REMOVED:
+            return
         paths = [_path(word, options) for word in words[:2] if isinstance(word, (str, bytes, int, os.PathLike))]
         inside = [path for path in paths if path == top or path.startswith(top + os.sep)]
         if inside:
@@ -48,8 +57,14 @@ def watch(root: Path, action: Action) -> None:
         whole = getattr(owner, name)
 
         def call(*words: Any, **options: Any) -> Any:
+            nonlocal depth, removed
             announce(name, words, options)
-            return whole(*words, **options)
+            depth += name in REMOVALS
+            try:
+                return whole(*words, **options)
+            finally:
+                depth -= name in REMOVALS
+                removed = removed if depth else 0
 
         setattr(owner, name, call)
 

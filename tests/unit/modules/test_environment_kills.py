@@ -12,9 +12,9 @@ from tests.unit.environments import Site, run_module
 @pytest.mark.parametrize(
     ("at", "left"),
     [
-        ("replace */.tensorwright.json", "2.20.0"),
+        ("rename */.tensorwright.json", "2.20.0"),
         ("fsync opt", "2.21.0"),  # after the switch, before it is counted
-        ("replace opt/.tensorwright/receipts/tensorflow.json", "2.21.0"),
+        ("rename opt/.tensorwright/receipts/tensorflow.json", "2.21.0"),
     ],
 )
 def test_an_upgrade_that_is_killed(site: Site, at: str, left: str) -> None:

@@ -19,7 +19,7 @@ def test_a_power_cut_after_an_upgrade_leaves_the_new_release_whole(tmp_path: Pat
         site = Site(disk.place, index)
         site.present("2.20.0")
         power_cuts.settle(disk)
-        answer = power_cuts.run(disk, tmp_path / "copies", site.parameters("2.21.0"), "replace opt/tensorflow")
+        answer = power_cuts.run(disk, tmp_path / "copies", site.parameters("2.21.0"), "rename opt/tensorflow")
         assert not answer.get("failed"), answer
         before_the_switch, at_the_end = sorted((tmp_path / "copies").iterdir())
         found = power_cuts.after(disk, at_the_end, site.path, site.parameters("2.21.0"))
