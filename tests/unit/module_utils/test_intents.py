@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     dpkg,
     footprints,
@@ -153,3 +154,20 @@ def test_who_holds_the_lock_is_named_and_no_other_user_can(tmp_path: Path) -> No
         pass
     with host_lock.held("a rehearsal", rehearse=True):
         assert Path(host_lock.FILE).read_text() == ""
+
+
+# -- in the roles -----------------------------------------------------------------------------------------------------
+
+# Their modules write down themselves what they are about to do, and these roles do nothing beside.
+BY_THEIR_MODULES = {"cudnn", "nccl", "tensorflow_source", "tensorflow_users"}
+
+
+def test_every_role_writes_down_what_it_is_about_to_make() -> None:
+    intending = set()
+    for file in (Path(receipts.__file__).resolve().parents[2] / "roles").glob("*/tasks/*.yml"):
+        tasks = yaml.safe_load(file.read_text())
+        found = [task["tensorwright.fleet.receipt"] for task in tasks if "tensorwright.fleet.receipt" in task]
+        intending |= {one["role"] for one in found if one.get("state") == "intended"}
+        states = [one.get("state", "present") for one in found if one.get("state") != "absent"]
+        assert "intended" not in states[1:], file
+    assert intending == set(receipt_rules.SCOPES) - BY_THEIR_MODULES
