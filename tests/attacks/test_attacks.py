@@ -51,7 +51,8 @@ def test_a_member_who_exchanges_what_is_in_a_groups_environment_that_is_put_righ
     lost: Callable[..., Any],
 ) -> None:
     """Nor do pipes, devices and files that are no text hold root up."""
-    lost("tree_of_a_group", rounds=40)
+    told = lost("tree_of_a_group", rounds=40)
+    assert len(told["failures"]) < told["rounds"] / 2, told  # a directory that is a link just now, say
 
 
 def test_the_owner_of_a_directory_above_an_environment_who_exchanges_its_store(lost: Callable[..., Any]) -> None:
@@ -67,7 +68,7 @@ def test_a_user_who_is_first_to_make_the_names_that_root_makes_in_a_directory_of
 
 def test_receipts_that_users_forge(lost: Callable[..., Any]) -> None:
     """None is believed, and what they name stays. It won in round 1."""
-    lost("forged_receipts", rounds=300)
+    assert lost("forged_receipts", rounds=300)["failures"] == []
 
 
 def test_packages_whose_lines_and_build_scripts_run_while_root_installs_them(lost: Callable[..., Any]) -> None:
@@ -82,7 +83,7 @@ def test_a_user_who_holds_every_lock(lost: Callable[..., Any]) -> None:
 
 def test_paths_that_are_sentences_of_a_shell(lost: Callable[..., Any]) -> None:
     """No login shell runs a word of them."""
-    lost("quoting", rounds=TRIES)
+    assert lost("quoting", rounds=TRIES)["failures"] == []
 
 
 def test_the_same_attack_wins_where_root_works_by_path(host: Host) -> None:

@@ -114,7 +114,7 @@ def lay_out() -> None:
 def uninstall(found: list[dict[str, Any]]) -> product.Answer:
     """Do as playbooks/uninstall.yml and a changed inventory do, with what the look at the host has told."""
     former: dict[str, Any] = next((one["footprint"] for one in found if one["role"] == "tensorflow_users"), {})
-    return product.module("users", state="absent", former=former, discard=True)
+    return product.users(state="absent", former=former, discard=True)
 
 
 def main() -> None:

@@ -79,12 +79,14 @@ def main() -> None:
     limit = int(sys.argv[1])
     for path in paths()[:limit]:
         result.rounds += 1
-        answer = product.module("users", environments=[product.plan(path)], profile=True, kernels=True, former={})
+        answer = product.users(environments=[product.plan(path)], profile=True, kernels=True)
         result.tries += 1
         if answer.get("failed"):
             result.failures.append(str(answer["msg"])[:100])
         for file in FILES:
-            if os.path.exists(file):
+            if not os.path.exists(file):
+                result.failures.append(f"{file} was not made for {path!r}")
+            else:
                 for shell in SHELLS:
                     command = [shell, "-c", f'. "{file}"; : "$PATH"']
                     quiet = subprocess.DEVNULL
@@ -94,7 +96,7 @@ def main() -> None:
                 result.won.append(f"a login shell ran a word of {path!r}")
                 product.write(product.LOOT, "", 0o666)
                 break
-        product.module("users", state="absent", former={"files": dict.fromkeys(FILES, "x")})
+    product.users(state="absent", former={"files": dict.fromkeys(FILES, "x")})
     result.seconds = round(time.monotonic() - start, 1)
     result.tell()
 

@@ -70,7 +70,7 @@ def main() -> None:
         if kind == 1:
             former = {"trees": {group["path"]: {"group": "vision", "private": False}}}
             groups = [group] if number % 8 == 1 else []
-            return product.module("users", environments=[product.plan()], groups=groups, former=former, discard=True)
+            return product.users(environments=[product.plan()], groups=groups, former=former, discard=True)
         return product.module("environment", **asked)
 
     def spoils() -> list[str]:

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import sys
+from typing import Any
 
 from tests.attacks.programs import duel, product
 
@@ -39,11 +40,14 @@ def attack(board: duel.Board) -> None:
     swap()
     with contextlib.suppress(OSError):
         os.unlink(link)
+    with contextlib.suppress(OSError):  # or root would have nothing to do there
+        shutil.copyfile("/home/alice/tensorwright.pth", os.path.join(TREE, "fresh"))
+        os.chmod(os.path.join(TREE, "fresh"), 0o664)
+        os.rename(os.path.join(TREE, "fresh"), os.path.join(TREE, PTH))
 
 
 def strange(number: int, choice: random.Random) -> None:
     """Put something that root should not touch, or not wait for, where root looks."""
-    pth = os.path.join(TREE, PTH)
     fresh = os.path.join(TREE, "fresh")
     with contextlib.suppress(OSError):
         os.unlink(fresh)
@@ -60,7 +64,8 @@ def strange(number: int, choice: random.Random) -> None:
     else:
         shutil.copyfile("/home/alice/tensorwright.pth", fresh)
         os.chmod(fresh, choice.choice([0o600, 0o666, 0o664]))
-    os.rename(fresh, pth)
+    names = (PTH, "pyvenv.cfg", "bin/pip", "include/new", "lib/python3.11/site-packages/new.py", "bin/new")
+    os.rename(fresh, os.path.join(TREE, names[number // 8 % len(names)]))
 
 
 def main() -> None:
@@ -72,8 +77,8 @@ def main() -> None:
     def users(state: str) -> product.Answer:
         groups = [GROUP] if state == "present" else []
         former = {"trees": {TREE: {"group": "vision", "private": False}}}
-        asked = {"environments": [product.plan()], "groups": groups, "former": former, "discard": True}
-        return product.module("users", **asked)
+        asked: dict[str, Any] = {"environments": [product.plan()], "groups": groups, "former": former, "discard": True}
+        return product.users(**asked)
 
     def work(number: int) -> product.Answer:
         return users("absent" if number % 10 == 0 else "present")

@@ -55,14 +55,14 @@ def start(**parameters: Any) -> subprocess.Popen[str]:
 
 def end(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Return the module's answer; one without an answer has been killed."""
-    output = process.communicate(timeout=300)[0]
+    output = process.communicate(timeout=900)[0]
     lines = [line for line in output.splitlines() if line.startswith("{")]
     return json.loads(lines[-1]) if lines else {"failed": True, "killed": True, "msg": output[-500:]}
 
 
 def unpacking(process: subprocess.Popen[str]) -> int:
     """Wait until dpkg is in the middle of unpacking the package, where it stands still; return its process id."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline and process.poll() is None:
         if STOPPED.exists():
             return int(STOPPED.read_text())
