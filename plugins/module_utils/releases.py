@@ -439,9 +439,13 @@ def users_of(release: str) -> List[int]:
     for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
         if pid != os.getpid() and _uses(pid, pattern):
             found.append(pid)
-    if not found and workplaces.is_held(os.path.join(release, HOLD)):
+    if not found and _held(os.path.join(release, HOLD)):
         found.append(0)
     return found
+
+
+def _held(hold: str) -> bool:
+    return workplaces.is_held(hold)
 
 
 def _uses(pid: int, pattern: Pattern[bytes]) -> bool:

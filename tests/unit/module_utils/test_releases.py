@@ -450,10 +450,10 @@ def test_what_a_killed_run_left_is_stale_what_a_running_one_has_is_not(environme
     tools, directory = environment.shared("tools"), make_release(environment, "one", "2026")
     Path(environment.shared("log", "tensorflow.log.pip")).touch()  # what pip says more, of a run that did not end
     Path(environment.shared("log", "other.log.pip")).touch()
-    alive = {"PYTHONPATH": f"{ROOT}:{ROOT}/collections"}
+    place = f"{ROOT}:{ROOT}/collections"
     with (
-        running(sys.executable, "-c", HOLDING, tools, environment.receipt, **alive) as dying,
-        running(sys.executable, "-c", HOLDING, tools, directory / releases.SEAL, **alive) as living,
+        running(sys.executable, "-c", HOLDING, tools, environment.receipt, PYTHONPATH=place) as dying,
+        running(sys.executable, "-c", HOLDING, tools, directory / releases.SEAL, PYTHONPATH=place) as living,
     ):
         assert hear(dying) == hear(living) == "ready"
         kept = set(os.listdir(directory)), set(os.listdir(environment.shared("receipts")))
