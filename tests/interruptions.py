@@ -89,13 +89,15 @@ def _path(word: str | bytes | int | os.PathLike[str], options: dict[str, Any]) -
     """Return the path that a word of a call stands for: itself, what a descriptor is open on, or a name below one."""
     if isinstance(word, int):
         return _of(word)
+    if os.fsdecode(word).startswith("/proc/self/fd/"):  # what is open for its path alone
+        return _of(os.path.basename(os.fsdecode(word)))
     directory = next(
         (options[key] for key in ("dir_fd", "src_dir_fd", "dst_dir_fd") if options.get(key) is not None), None
     )
     return os.path.abspath(os.path.join("/" if directory is None else _of(directory), os.fsdecode(word)))
 
 
-def _of(descriptor: int) -> str:
+def _of(descriptor: int | str) -> str:
     try:
         return os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:
