@@ -141,7 +141,7 @@ def main() -> None:
 
     def work(_number: int) -> product.Answer:
         found = receipts.survey(receipts.DIRECTORY, list(PLACES))
-        told.extend(f"root believed {one['file']}" for one in found)
+        told.extend(f"root believed {one['file']}" for one in found if not one["file"].startswith(receipts.DIRECTORY))
         return uninstall(found)
 
     def spoils() -> list[str]:
