@@ -96,7 +96,10 @@ def users(former: dict[str, Any] | None = None, **asked: Any) -> Answer:
         asked["former"] = former or {}
     answer = module("users", **asked)
     if not answer.get("failed"):
-        done(module("receipt", role="tensorflow_users", inputs="x", footprint=answer["footprint"]))
+        about = (
+            {"state": "absent"} if asked.get("state") == "absent" else {"inputs": "x", "footprint": answer["footprint"]}
+        )
+        done(module("receipt", role="tensorflow_users", **about))
     return answer
 
 
