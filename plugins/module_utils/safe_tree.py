@@ -301,7 +301,7 @@ def make_private(above: int, name: str) -> int:
     descriptor = os.open(name, DIRECTORY, dir_fd=above)
     try:
         status = os.fstat(descriptor)
-        if status.st_uid != os.geteuid() or os.listdir(descriptor):
+        if status.st_uid not in owners() or os.listdir(descriptor):
             raise UnsafePathError(Fault(name, "was exchanged for another directory", "a directory of nobody else's"))
         os.fchmod(descriptor, 0o700)
     except BaseException:
