@@ -27,6 +27,7 @@ def attack(board: duel.Board) -> None:
     choice = random.Random(board.tries)
     path = os.path.join("/data", choice.choice(NAMES))
     kind = choice.randrange(4)
+    board.count()
     with contextlib.suppress(OSError):
         if kind == 0:
             os.symlink(choice.choice(TARGETS), path)
@@ -36,14 +37,15 @@ def attack(board: duel.Board) -> None:
             os.mkdir(path, 0o777)
         else:
             os.rename("/data/store", path)
-        board.count()
     for _ in range(choice.randrange(200)):
         if os.path.lexists(os.path.join(path, "locks")):
             break
+    board.count()
     with contextlib.suppress(OSError):
-        if os.path.isdir(path) and not os.path.islink(path):
+        if os.path.isdir(os.path.join(path, "tools")) and not os.path.islink(path):
             os.rename(path, "/data/store")
-            board.count()
+        elif os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
         else:
             os.unlink(path)
     if not os.path.isdir("/data/store/tools"):
