@@ -13,7 +13,13 @@ import os
 import subprocess
 from typing import Any, Iterator, List, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import compile_program, processes, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    builder_user,
+    compile_program,
+    processes,
+    safe_tree,
+    workshop,
+)
 
 TAG = "import sys; print(sys.implementation.cache_tag)"
 MOST = 8  # compilers side by side; each takes 50 MB
@@ -24,28 +30,50 @@ def _link(existing: str, new: str) -> bool:
     try:
         os.link(existing, new)
     except FileNotFoundError:
+        if not os.path.exists(existing):
+            return False
         safe_tree.make_directories(os.path.dirname(new))
-        return _link(existing, new) if os.path.exists(existing) else False
+        return _link(existing, new)
     except OSError:
         return False
     return True
 
 
 class Bytecode(object):
-    """The bytecode of a release's Python, and the shelf in `cache` that keeps it for other releases."""
+    """The bytecode of a release's Python, and the shelf in `cache` that keeps it for other releases.
 
-    def __init__(self, python: str, cache: str) -> None:
-        # -E: settings of the caller's Python (PYTHONPYCACHEPREFIX) are not for this one. What is printed must not reach Ansible.
-        self.program = [python, "-s", "-E", "-c"]
-        tag = subprocess.check_output(self.program + [TAG], universal_newlines=True, stderr=subprocess.DEVNULL)
+    The compilers work where `shop` says, and as whom; what they have made is taken over from there.
+    """
+
+    def __init__(self, python: str, cache: str, shop: workshop.Workshop) -> None:
+        self.shop = shop
+        # What is printed must not reach Ansible.
+        self.program = builder_user.command(python) + ["-c"]
+        tag = subprocess.check_output(
+            self.program + [TAG],
+            cwd="/",
+            env=shop.environment(),
+            universal_newlines=True,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=shop.becoming(),
+        )
         self.tag = tag.strip()
         self.shelf = os.path.join(cache, self.tag)
         safe_tree.make_directories(self.shelf)
+        self.fresh = self._place_for("bytecode")
+
+    def _place_for(self, name: str) -> str:
+        """Make a directory for what the compilers make, and return it."""
+        place = os.path.join(self.shop.directory, name)
+        safe_tree.make_directories(place)
+        self.shop.give(place)
+        return place
 
     @contextlib.contextmanager
     def ahead(self, cache: str) -> Iterator[None]:
         """While the installer works, compile what it has unpacked into its cache: the network leaves the processor time for that."""
-        compilers = self._start(max(1, processes.usable_cpus() - 1), "ahead", self.shelf, cache)
+        count = max(1, processes.usable_cpus() - 1)
+        compilers = self._start(count, "ahead", self.fresh, self.shelf, cache)
         try:
             yield
         finally:
@@ -53,27 +81,43 @@ class Bytecode(object):
                 compiler.stdin.close()
             for compiler in compilers:
                 compiler.wait()
+            self.shop.take(self.fresh)
 
     def complete(self, site_packages: str) -> Tuple[int, int]:
         """Give every source below `site_packages` its bytecode; return how many files the shelf had, and how many are new to it."""
         known = set(os.listdir(self.shelf))
-        linked, missing = 0, []
+        before = set(os.listdir(self.fresh))
+        linked = kept = 0
+        missing = []
         for source, status in compile_program.sources(site_packages, 0, 1):
             name = compile_program.key(status)
             if name in known and _link(os.path.join(self.shelf, name), self._compiled(source)):
                 linked += 1
+            elif name in before:
+                kept += self._place(self.fresh, source, name, status.st_nlink)
             else:
                 missing.append((source, name, status.st_nlink))
         if missing:
-            for compiler in self._start(processes.usable_cpus(), "rest", site_packages):
+            rest = self._place_for("rest")
+            for compiler in self._start(processes.usable_cpus(), "rest", rest, site_packages):
                 compiler.communicate()
-        # A file that is not the cache's has no other name, and will be in no other release.
-        kept = [
-            _link(self._compiled(source), os.path.join(self.shelf, name))
-            for source, name, links in missing
-            if links > 1
-        ]
-        return linked, sum(kept)
+            self.shop.take(rest)
+            kept += sum(self._place(rest, *one) for one in missing)
+        return linked, kept
+
+    def _place(self, place: str, source: str, name: str, links: int) -> int:
+        """Give a source its fresh bytecode from `place`; tell whether the shelf has it from now on.
+
+        A file that is not the cache's has no other name, and will be in no other release.
+        """
+        fresh, shelved, target = os.path.join(place, name), os.path.join(self.shelf, name), self._compiled(source)
+        if not os.path.exists(fresh):  # this Python cannot compile it, or the source has another name in this release
+            _link(shelved, target)
+            return 0
+        kept = links > 1 and _link(fresh, shelved)
+        safe_tree.make_directories(os.path.dirname(target))
+        os.rename(fresh, target)
+        return int(kept)
 
     def _compiled(self, source: str) -> str:
         directory, name = os.path.split(source)
@@ -84,10 +128,12 @@ class Bytecode(object):
         return [
             subprocess.Popen(
                 self.program + [inspect.getsource(compile_program)] + list(arguments) + [str(part), str(count)],
+                cwd="/",
+                env=self.shop.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=processes.dying_with_us(),
+                preexec_fn=self.shop.becoming(),
             )
             for part in range(count)
         ]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compile Python sources with the Python that will import them, to which it is given with -c.
 
-    ahead SHELF CACHE PART PARTS    what the installer unpacks into its cache from now on, until standard input's writer ends
-    rest SITE_PACKAGES PART PARTS   what has no bytecode yet
+    ahead FRESH SHELF CACHE PART PARTS    what the installer unpacks into its cache from now on, until standard input's writer ends
+    rest FRESH SITE_PACKAGES PART PARTS   what has no bytecode yet
+
+Neither writes anywhere but into the directory FRESH, under the names that the shelf has.
 
 Several of these share the work: each takes the sources that fall to its PART of PARTS.
 """
@@ -51,8 +53,8 @@ def unpacked(cache: str) -> Set[str]:
     return found | ({entry.path for entry in os.scandir(archives)} if os.path.isdir(archives) else set())
 
 
-def ahead(shelf: str, cache: str, part: int, parts: int, done: threading.Event) -> None:
-    """Put the bytecode of what arrives in the cache on the shelf until `done`."""
+def ahead(fresh: str, shelf: str, cache: str, part: int, parts: int, done: threading.Event) -> None:
+    """Compile what arrives in the cache, and is not on the shelf, until `done`."""
     old = unpacked(cache)
     known = set(os.listdir(shelf))
     while not done.wait(PAUSE):
@@ -64,25 +66,24 @@ def ahead(shelf: str, cache: str, part: int, parts: int, done: threading.Event) 
                 if name not in known:
                     # A file that is still being written will have another key. One that has moved on is met again.
                     with contextlib.suppress(OSError):
-                        compile_source(source, os.path.join(shelf, name))
+                        compile_source(source, os.path.join(fresh, name))
                         known.add(name)
 
 
-def rest(site_packages: str, part: int, parts: int) -> None:
-    """Compile what has no bytecode yet, to where Python looks for it."""
+def rest(fresh: str, site_packages: str, part: int, parts: int) -> None:
+    """Compile what has no bytecode yet."""
     tag = sys.implementation.cache_tag
-    for source, _status in sources(site_packages, part, parts):
+    for source, status in sources(site_packages, part, parts):
         directory, name = os.path.split(source)
-        target = os.path.join(directory, "__pycache__", "{}.{}.pyc".format(name[:-3], tag))
-        if not os.path.exists(target):
-            compile_source(source, target)
+        if not os.path.exists(os.path.join(directory, "__pycache__", "{}.{}.pyc".format(name[:-3], tag))):
+            compile_source(source, os.path.join(fresh, key(status)))
 
 
 def main() -> None:
     """Do what the arguments say."""
     what, places, (part, parts) = sys.argv[1], sys.argv[2:-2], map(int, sys.argv[-2:])
     if what == "rest":
-        rest(places[0], part, parts)
+        rest(places[0], places[1], part, parts)
         return
     os.nice(10)  # the installer goes first
     done = threading.Event()
@@ -92,7 +93,7 @@ def main() -> None:
         done.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    ahead(places[0], places[1], part, parts, done)
+    ahead(places[0], places[1], places[2], part, parts, done)
 
 
 if __name__ == "__main__":

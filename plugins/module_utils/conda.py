@@ -7,7 +7,7 @@ conda's own prefix, `base`, stays as its installer left it, and no user's shell 
 import os
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, workshop
 
 CHANNELS = "https://conda.anaconda.org"  # where channels lie that are given by name
 # What `source <release>/bin/activate` means, for each shell: conda's own activation, of the release by its own path.
@@ -26,11 +26,11 @@ class Conda(installer.Installer):
     def environment(self) -> Dict[str, str]:
         """Return variables with which conda minds neither the caller's settings nor leaves anything in a home."""
         env = {name: value for name, value in super(Conda, self).environment().items() if not name.startswith("CONDA")}
-        netrc = os.path.expanduser("~/.netrc")
+        netrc = self.shop.file(os.path.expanduser("~/.netrc"))
         if os.path.exists(netrc):
             env.setdefault("NETRC", netrc)  # logins for the site's channels
         env.update(
-            HOME=self.home,
+            HOME=self.shop.home,
             CONDA_PKGS_DIRS=self.cache,
             CONDA_REGISTER_ENVS="false",
             CONDA_NUMBER_CHANNEL_NOTICES="0",
@@ -43,11 +43,11 @@ class Conda(installer.Installer):
         if self.package_cache:
             env["CONDA_CHANNEL_ALIAS"] = self.package_cache.of(CHANNELS)
         if self.site.get("ca_file"):
-            env["CONDA_SSL_VERIFY"] = self.site["ca_file"]
+            env["CONDA_SSL_VERIFY"] = self.shop.file(self.site["ca_file"])
         return env
 
     def create(self, python: str, release: str, prompt: str) -> None:
-        """Make a prefix with a Python of the minor version `python`, and the scripts that activate it."""
+        """Make a prefix with a Python of the minor version `python`; activation() has the scripts that activate it."""
         command = [
             os.path.join(self.tool["directory"], "bin", "conda"),
             "create",
@@ -58,16 +58,18 @@ class Conda(installer.Installer):
         channels: List[str] = []
         for channel in self.tool["channels"]:
             channels += ["--channel", channel]
-        with self.workplace() as home:
-            self.home = home
-            self.run(command + ["--prefix", release, "--override-channels"] + channels + ["python=" + python])
-        for name, text in ACTIVATION.items():
-            path = os.path.join(release, "bin", name)
-            with safe_tree.open_file(path, "w") as script:
-                script.write(text.format(conda=self.tool["directory"], release=release))
+        self.run(command + ["--prefix", release, "--override-channels"] + channels + ["python=" + python])
 
 
-def maker(params: Dict[str, Any], directory: str, tools: str, cache: str, log: str) -> Conda:
+def activation(directory: str, release: str) -> Dict[str, str]:
+    """Return path → text of the scripts that activate a prefix of the conda at `directory`."""
+    return {
+        os.path.join(release, "bin", name): text.format(conda=directory, release=release)
+        for name, text in ACTIVATION.items()
+    }
+
+
+def maker(params: Dict[str, Any], directory: str, tools: str, cache: str, log: str, shop: workshop.Workshop) -> Conda:
     """Return what makes prefixes with the conda at `directory`."""
     tool = {"directory": directory, "channels": params["conda"]["channels"]}
-    return Conda(tool, params, tools, os.path.join(cache, "conda"), log)
+    return Conda(tool, params, tools, os.path.join(cache, "conda"), log, shop)

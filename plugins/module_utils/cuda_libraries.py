@@ -5,7 +5,6 @@
 import glob
 import os
 import re
-import subprocess
 from inspect import getsource
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -111,8 +110,6 @@ def place(release: str, site_packages: str, wanted: Dict[str, Any], native: bool
     ]
     module = os.path.join(site_packages, MODULE + ".py")
     files.replace(module, getsource(cuda_preload) + "\n\n" + "\n".join(lines) + "\n")
-    python = os.path.join(release, "bin", "python")
-    subprocess.check_call([python, "-s", "-E", "-m", "py_compile", module], stdin=subprocess.DEVNULL)
     if native:
         return  # the system's Python is led here by a line of its own, see native
     files.replace(os.path.join(site_packages, PTH), START)

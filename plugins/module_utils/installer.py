@@ -19,9 +19,9 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     download,
     durable,
     files,
-    processes,
     safe_tree,
     workplaces,
+    workshop,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.package_cache import NONE, Cache
 from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_bytes
@@ -56,10 +56,13 @@ class InstallError(Exception):
 
 
 def version_of(python: str) -> Tuple[int, ...]:
-    """Return an interpreter's version, such as (3, 11, 2). Raises InstallError."""
+    """Return the version, such as (3, 11, 2), of an interpreter that is no package's: it is started. Raises InstallError."""
     try:
         program = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-        told = subprocess.check_output([python, "-s", "-E", "-B", "-c", program], universal_newlines=True)
+        # -S: not the .pth files of what is installed; -E, -s: nothing of the caller's (Python 2 has no -I). From / nobody's modules.
+        told = subprocess.check_output(
+            [python, "-E", "-s", "-S", "-B", "-c", program], cwd="/", universal_newlines=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         raise InstallError("the planned interpreter {} does not start: {}".format(python, error)) from error
     return tuple(int(part) for part in told.strip().split("."))
@@ -70,18 +73,28 @@ class Installer(object):
 
     `tool`: {name: uv|pip, version, wheel: {file, sha256}, virtualenv: {file, sha256} for Python 2.7}; `site`: {index_url,
     extra_index_urls, ca_file, timeout, retries, package_cache}; `tools`, `cache`: directories of the store; `log`: file that gets all
-    output.
+    output; `shop`: where it works and as whom, by default as the acting user.
     """
 
     retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
     compiles = False  # whether the installer writes bytecode
 
-    def __init__(self, tool: Dict[str, Any], site: Dict[str, Any], tools: str, cache: str, log: str) -> None:
+    def __init__(
+        self,
+        tool: Dict[str, Any],
+        site: Dict[str, Any],
+        tools: str,
+        cache: str,
+        log: str,
+        shop: Optional[workshop.Workshop] = None,
+    ) -> None:
         self.tool = tool
         self.site = site
         self.tools = tools
         self.cache = cache
         self.log = log
+        self.shop = shop or workshop.Workshop(tools)
+        self.python: Tuple[int, ...] = ()  # the release's, where it is known: it is not started to be asked
         asked = Cache(site.get("package_cache"))
         self.package_cache = asked if asked.usable() else NONE
         self.package_cache.reach_directly()
@@ -97,11 +110,14 @@ class Installer(object):
     def environment(self) -> Dict[str, str]:
         """Return the variables that tell the installer about the site's CA, time-outs and cache."""
         env = {
-            name: value for name, value in os.environ.items() if name not in UNWANTED and not name.startswith("PYTHON")
+            name: value
+            for name, value in self.shop.environment().items()
+            if name not in UNWANTED and not name.startswith("PYTHON")
         }
         env.update(LC_ALL="C.UTF-8", NO_COLOR="1")
         ca_file = self.site.get("ca_file")
         if ca_file:
+            ca_file = self.shop.file(ca_file)
             env.update(SSL_CERT_FILE=ca_file, PIP_CERT=ca_file, REQUESTS_CA_BUNDLE=ca_file)
         return env
 
@@ -112,8 +128,9 @@ class Installer(object):
 
     @contextlib.contextmanager
     def workplace(self) -> Iterator[str]:
-        """Make a directory for what is not finished."""
+        """Make a directory for what is not finished, where the builder can read."""
         with workplaces.workplace(self.tools) as directory:
+            safe_tree.change(directory, mode=0o755)
             yield directory
 
     def fetch(self, project: str, wheel: Dict[str, str], directory: str) -> str:
@@ -135,8 +152,21 @@ class Installer(object):
             ) from error
 
     def fetch_url(self, url: str, directory: str, sha256: Optional[str]) -> Tuple[str, str]:
-        """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError."""
+        """Fetch a file into a directory; return its path and its SHA-256. Raises InstallError.
+
+        One whose hash nobody knows is not asked of a package cache without TLS: whoever is on the line could give another.
+        """
         path = os.path.join(directory, unquote(urlsplit(url).path.rpartition("/")[2]))
+        cache = self.package_cache
+        if not sha256 and cache.plain_host and cache.has(url):
+            if cache.only:
+                raise InstallError(
+                    "the hash of {} is not known, so it is not taken from the package cache {} without TLS, which alone may be "
+                    "asked; name the wheel and its hash in tensorflow_wheel_url and tensorflow_wheel_sha256".format(
+                        download.without_login(url), cache.url
+                    )
+                )
+            cache = NONE
         try:
             return path, download.fetch_url(
                 url,
@@ -145,7 +175,7 @@ class Installer(object):
                 self.site.get("ca_file"),
                 self.site["timeout"],
                 self.site["retries"],
-                self.package_cache,
+                cache,
             )
         except download.DownloadError as error:
             why = "; ".join(filter(None, (str(error), diagnosis.explain(str(error)))))
@@ -213,12 +243,14 @@ class Installer(object):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=self.environment(),
-                preexec_fn=processes.dying_with_us(),
+                preexec_fn=self.shop.becoming(),
             )
         except PermissionError as error:
             why = "{} cannot be executed; perhaps its file system is mounted noexec".format(command[0])
             raise InstallError(diagnosis.explain(why), str(error)) from error
         output = b""
+        end = threading.Thread(target=self._end, args=(process,), daemon=True)
+        end.start()
         over = threading.Event()
         if self.package_cache:
             threading.Thread(target=self._watch, args=(process, over), daemon=True).start()
@@ -233,7 +265,13 @@ class Installer(object):
             process.wait()
             raise
         finally:
+            end.join()
             over.set()
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait for an installer, and end what it has left running: that would hold our end of its pipe open."""
+        process.wait()
+        self.shop.stop()
 
     def _watch(self, process: "subprocess.Popen[bytes]", over: threading.Event) -> None:
         """End an installer whose package cache has gone without a word: it would wait for as long as a large file may take."""
@@ -247,6 +285,10 @@ class Installer(object):
     def _note(self, text: bytes) -> None:
         with contextlib.suppress(OSError), safe_tree.open_file(self.log, "a", encoding=None) as log:
             log.write(printable_bytes(text))
+
+    def wheels(self) -> List[str]:
+        """Return the options by which no package is built, where none is to be: what a wheel brings is not run by installing it."""
+        return [] if self.site.get("sdists") else ["--only-binary", ":all:"]
 
     def create(self, python: str, release: str, prompt: str) -> None:
         """Make an empty virtualenv of `python` at `release`."""
@@ -292,8 +334,10 @@ class Uv(Installer):
             UV_PYTHON_DOWNLOADS="never",
             UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
             UV_NO_PROGRESS="1",
-            TMPDIR=self.tools,  # it leaves a lock there for each prefix of conda's
         )
+        if self.shop.account:
+            env["UV_LINK_MODE"] = "symlink"  # the acting user makes links from the cache of it
+        env.setdefault("TMPDIR", self.tools)  # it leaves a lock there for each prefix of conda's
         if extra:
             # The extra indexes of a site add files to the first one's, as pip's option of that name does. Not without them: with
             # this, uv takes an index that denies access for one that has nothing.
@@ -305,7 +349,7 @@ class Uv(Installer):
 
     def install(self, release: str, requirements: List[str], constraints: str) -> None:
         target = ["--python", os.path.join(release, "bin", "python"), "--constraint", constraints]
-        self.run([self._program(), "pip", "install"] + target + requirements)
+        self.run([self._program(), "pip", "install"] + self.wheels() + target + requirements)
 
 
 class Pip(Installer):
@@ -333,22 +377,25 @@ class Pip(Installer):
     @property
     def details(self) -> str:
         """The file in which pip says more than on its output."""
-        return self.log + ".pip"
+        return os.path.join(self.shop.home, "pip.log") if self.shop.account else self.log + ".pip"
 
     def _call(self, command: List[str]) -> Tuple[int, str]:
         try:
             status, output = super(Pip, self)._call(command)
             # A page that cannot be fetched counts as one that offers nothing; why it could not is in the details alone.
             if "from versions: none" in output:
-                lines = [line for line in files.text(self.details).splitlines(True) if "Could not fetch URL" in line]
+                lines = [
+                    line for line in self.shop.text(self.details).splitlines(True) if "Could not fetch URL" in line
+                ]
                 output = "".join(line for line in lines if "404 Client Error" not in line) or output
             return status, output
         finally:
-            with contextlib.suppress(OSError):
-                safe_tree.unlink(self.details)
+            if not self.shop.account:  # whose home goes as a whole
+                with contextlib.suppress(OSError):
+                    safe_tree.unlink(self.details)
 
     def create(self, python: str, release: str, prompt: str) -> None:
-        version = version_of(python)
+        version = self.python = version_of(python)
         if version >= (3, 6):
             self.run([python, "-m", "venv", "--without-pip", "--prompt", prompt, release])
         elif version >= (3, 3):  # their venv has no prompt to choose
@@ -366,24 +413,33 @@ class Pip(Installer):
             "install",
             "--constraint",
             constraints,
-        ]
-        if version_of(python) < (3, 7):
+        ] + self.wheels()
+        if (self.python or version_of(python)) < (3, 7):
             # What these Pythons are served is often not built yet, and the pips of their day build with what is there.
             self.run(pip + ["setuptools", "wheel"])
         own = ["pip==" + self.tool["version"] if item == "pip" else item for item in requirements]
         self.run(pip + own)
 
 
-def choose(tool: Dict[str, Any], site: Dict[str, Any], tools: str, cache: str, log: str) -> Installer:
+def choose(
+    tool: Dict[str, Any],
+    site: Dict[str, Any],
+    tools: str,
+    cache: str,
+    log: str,
+    shop: Optional[workshop.Workshop] = None,
+) -> Installer:
     """Return the installer that the plan names. Raises KeyError for a name that is none."""
     kinds = {"uv": Uv, "pip": Pip}
-    return kinds[tool["name"]](tool, site, tools, os.path.join(cache, tool["name"]), log)
+    return kinds[tool["name"]](tool, site, tools, os.path.join(cache, tool["name"]), log, shop)
 
 
 def abandoned(cache: str) -> List[str]:
     """Return what killed runs of uv have left in its cache; nothing while any uv works with that cache."""
     directory = os.path.join(cache, "uv")
     try:
+        if os.stat(directory).st_uid != os.geteuid():
+            return []  # a builder's, for which workshop.lent() sees to that
         with open(os.path.join(directory, ".lock"), "r+") as lock:  # uv holds it, shared, for as long as it runs
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return sorted(glob.glob(os.path.join(glob.escape(directory), ".tmp*")))

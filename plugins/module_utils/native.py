@@ -14,21 +14,46 @@ import re
 import subprocess
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, durable, files, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    builder_user,
+    cuda_libraries,
+    durable,
+    files,
+    safe_tree,
+)
 
 BIN = "/usr/local/bin"
 SITES = "/usr/local/lib/python[23]*/*-packages"  # where Pythons keep local additions
 SYSTEM_BINS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
-FOLLOW = "import site; site.addsitedir({!r})\n"
+FOLLOW = "import os, site; os.geteuid() and site.addsitedir({!r})\n"  # root runs no line of a package's
 NOT_TOOLS = ("python", "pip", "activate", "deactivate", "pydoc", "tensorflow-env")
 
 CUDA_START = "import os; os.path.isdir({0!r}) and __import__({1!r}).watch()\n"
 
-# What the system's Python has already, and what that in turn requires: asked of that Python, which alone knows its paths.
+# What the system's Python has already, and what that in turn requires: asked of that Python, which alone knows its paths. It is
+# started without them, and only the directories that .pth files name are added: what else is in such a file would be run.
+PATHS = """
+import glob, io, json, os, site, sys
+above = os.path.dirname(os.path.dirname(sys.executable))
+if os.path.exists(os.path.join(above, "pyvenv.cfg")):
+    site.PREFIXES[:] = [above]
+for place in site.getsitepackages():
+    if os.path.isdir(place):
+        sys.path.append(place)
+        for name in sorted(glob.glob(os.path.join(place, "*.pth"))):
+            for line in io.open(name, encoding="utf-8", errors="replace").read().splitlines():
+                path = os.path.join(place, line.strip())
+                if line.strip() and not line.startswith(("#", "import ", "import\t")) and os.path.isdir(path):
+                    sys.path.append(path)
+"""
 # Python 2.7 gets an answer to the same questions from the files themselves.
-PROBE_2 = """
+PROBE_2 = (
+    """
 from __future__ import print_function
-import glob, imp, json, os, re, site, sys
+"""
+    + PATHS
+    + """
+import imp
 requires = set()
 for place in sys.path:
     if "/.tensorwright/" in place:
@@ -49,8 +74,11 @@ except ImportError:
     tensorflow = None
 print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(requires), "tensorflow": tensorflow}))
 """
-PROBE = """
-import importlib.metadata as metadata, importlib.util, json, re, site
+)
+PROBE = (
+    PATHS
+    + """
+import importlib.metadata as metadata, importlib.util
 requires = []
 for found in metadata.distributions():
     if "/.tensorwright/" in str(found.locate_file("")):
@@ -61,6 +89,7 @@ for found in metadata.distributions():
 spec = importlib.util.find_spec("tensorflow")
 print(json.dumps({"site": site.getsitepackages()[0], "requires": sorted(set(requires)), "tensorflow": spec.origin if spec else None}))
 """
+)
 
 
 def is_python_2(python: str) -> bool:
@@ -82,7 +111,8 @@ def probe(python: str) -> Dict[str, Any]:
     Raises ProbeError.
     """
     # Without bytecode (-B): check mode asks as well, and changes nothing.
-    command = [python, "-s", "-E", "-B", "-c", PROBE_2 if is_python_2(python) else PROBE]
+    major = 2 if is_python_2(python) else 3
+    command = builder_user.command(python, major) + ["-c", PROBE_2 if major == 2 else PROBE]
     try:
         asked = subprocess.run(command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
         answer: Dict[str, Any] = json.loads(asked.stdout.decode("utf-8"))

@@ -16,7 +16,7 @@ import os
 import re
 import stat
 import time
-from typing import IO, Any, Dict, Iterator, List, Optional, Pattern
+from typing import IO, Any, Dict, Iterator, List, Optional, Pattern, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     durable,
@@ -81,7 +81,9 @@ def site_packages(release: str) -> List[str]:
 class Environment(object):
     """The environment at `path`: its store, its releases, its link."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, ignore_users: bool = False) -> None:
+        """`ignore_users`: whether a release is removed although processes use it."""
+        self.ignore_users = ignore_users
         self.path = os.path.abspath(os.path.expanduser(path))
         self.name = os.path.basename(self.path)
         self.parent = os.path.dirname(self.path)
@@ -187,6 +189,11 @@ class Environment(object):
     def sealed(self, release: str) -> Optional[Dict[str, Any]]:
         """Return a release's seal, or None where there is none (or an unreadable one, which is as good as none)."""
         try:
+            if os.geteuid() == 0 and os.stat(self.directory(release)).st_uid != 0:
+                return None  # a builder's that a killed run left: whatever is in it, it has put there
+        except OSError:
+            return None
+        try:
             with open(os.path.join(self.directory(release), SEAL), encoding="utf-8") as source:
                 seal = json.load(source)
         except (OSError, ValueError):
@@ -262,8 +269,12 @@ class Environment(object):
         return [
             name
             for name in self.all_releases()
-            if name != current and self.sealed(name) is None and not users_of(self.directory(name))
+            if name != current and self.sealed(name) is None and not self.users(name)
         ]
+
+    def users(self, release: str) -> List[int]:
+        """Return the processes because of which a release stays."""
+        return [] if self.ignore_users else users_of(self.directory(release))
 
     def stale(self) -> List[str]:
         """Return the files that runs which were killed have left beside what they stand for; call it under the lock."""
@@ -287,7 +298,8 @@ class Environment(object):
         """Remove a release; it loses its seal first, so that a removal that stops halfway is never taken for a release."""
         directory = self.directory(release)
         if not os.path.islink(directory):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            # Of a directory that is a builder's still, no seal counts.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, safe_tree.UnsafePathError):
                 safe_tree.unlink(os.path.join(directory, SEAL))
                 durable.sync(directory)
         remove_tree(directory)
@@ -308,7 +320,7 @@ class Environment(object):
         """Return the sealed releases beyond the last `keep` that neither the link nor a running process uses."""
         current = self.current()
         others = [name for name in self.sealed_releases() if name != current]
-        return [name for name in others[max(keep - 1, 0) :] if not users_of(self.directory(name))]
+        return [name for name in others[max(keep - 1, 0) :] if not self.users(name)]
 
     # --- the lock -------------------------------------------------------------------------------------------------
 
@@ -338,7 +350,7 @@ class Environment(object):
                         stack.enter_context(attempt.pop_all())
                         return lock
                     lock.seek(0)
-                    holder = lock.read().strip() or "a process that has not said who it is"
+                    holder = lock.read().strip() or in_words(holders(path))
                 if time.time() >= deadline:
                     raise StoreError(
                         "another run has been working on {} for {} s or more: {}; wait for it or stop it".format(
@@ -430,32 +442,72 @@ def remove_tree(path: str) -> None:
 def users_of(release: str) -> List[int]:
     """Return the ids of the processes that use a release, as far as we may see; [0] where only its held file tells.
 
-    A Python of the release holds a file of it open and locked (see release_pin); other programs show in their mapped files,
-    directories, command lines and environments.
+    A Python of the release holds a file of it open and locked (see release_pin); other programs show in their mapped and open files.
+    Root sees these of all processes of this host (another's has only the lock). Whoever is not root also goes by what a process was
+    called with, which root does not: anybody can name a path.
     """
     # The release itself or something in it, but not a release whose name begins with this one's.
     pattern = re.compile(re.escape(os.fsencode(os.path.realpath(release))) + rb"(?![\w.-])")
+    uses = _has_open if os.geteuid() == 0 else _mentions
     found = []
     for pid in (int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
-        if pid != os.getpid() and _uses(pid, pattern):
+        if pid != os.getpid() and uses(pid, pattern):
             found.append(pid)
     if not found and _held(os.path.join(release, HOLD)):
         found.append(0)
     return found
 
 
+def holders(path: str) -> List[int]:
+    """Return the ids of the other processes that have a file open, as far as we may see."""
+    pattern = re.compile(re.escape(os.fsencode(os.path.realpath(path))) + rb"$")
+    pids = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return [pid for pid in pids if pid != os.getpid() and _opened(pid, pattern)]
+
+
+def in_words(pids: List[int]) -> str:
+    """Return processes with their users in words; 0 stands for one that only the lock it holds tells of."""
+    seen = []
+    for pid in filter(None, pids):
+        with contextlib.suppress(OSError):
+            seen.append("process {} of user {}".format(pid, user_name(os.stat("/proc/{}".format(pid)).st_uid)))
+    return ", ".join(seen) or "a process that this run may not see, perhaps of another host"
+
+
 def _held(hold: str) -> bool:
     return workplaces.is_held(hold)
 
 
-def _uses(pid: int, pattern: Pattern[bytes]) -> bool:
-    proc = "/proc/{}/".format(pid)
-    for name in ("maps", "cmdline", "environ"):
-        with contextlib.suppress(OSError), open(proc + name, "rb") as source:
+def _has_open(pid: int, pattern: Pattern[bytes]) -> bool:
+    """Tell whether a process runs, has mapped, or holds open anything of a release."""
+    mapped = re.compile(
+        rb"^(?:\S+ +){5}" + pattern.pattern, re.MULTILINE
+    )  # the name of the file, and not something in it
+    return _reads(pid, ("maps",), mapped) or _leads(pid, ("exe",), pattern) or _opened(pid, pattern)
+
+
+def _mentions(pid: int, pattern: Pattern[bytes]) -> bool:
+    """Tell whether a process has to do with a release in whatever way."""
+    return _reads(pid, ("maps", "cmdline", "environ"), pattern) or _leads(pid, ("cwd", "exe"), pattern)
+
+
+def _opened(pid: int, pattern: Pattern[bytes]) -> bool:
+    with contextlib.suppress(OSError):
+        return _leads(pid, tuple("fd/" + name for name in os.listdir("/proc/{}/fd".format(pid))), pattern)
+    return False
+
+
+def _reads(pid: int, names: Tuple[str, ...], pattern: Pattern[bytes]) -> bool:
+    for name in names:
+        with contextlib.suppress(OSError), open("/proc/{}/{}".format(pid, name), "rb") as source:
             if pattern.search(source.read()):
                 return True
-    for name in ("cwd", "exe"):
+    return False
+
+
+def _leads(pid: int, names: Tuple[str, ...], pattern: Pattern[bytes]) -> bool:
+    for name in names:
         with contextlib.suppress(OSError):
-            if pattern.match(os.fsencode(os.readlink(proc + name))):
+            if pattern.match(os.fsencode(os.readlink("/proc/{}/{}".format(pid, name)))):
                 return True
     return False

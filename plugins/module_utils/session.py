@@ -11,15 +11,17 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    builder_user,
     cuda_libraries,
     diagnosis,
     processes,
     releases,
     safe_tree,
     session_program,
+    workshop,
 )
 
 GREETING = "Hello, TensorFlow!"
@@ -70,7 +72,7 @@ def open_to_others(path: str) -> bool:
 
 
 def choose_user(prefix: str, wanted: Optional[str] = None) -> str:
-    """Return who runs the session: the wanted user; else whoever we are; for root, `nobody` where that user can reach it."""
+    """Return who tries an environment out: the wanted user; else whoever we are; for root, `nobody` where that user can reach it."""
     me = releases.user_name(os.geteuid())
     if os.geteuid() != 0:
         return me
@@ -79,54 +81,70 @@ def choose_user(prefix: str, wanted: Optional[str] = None) -> str:
     return "nobody" if open_to_others(prefix) else me
 
 
-def _other_user(name: str) -> Optional[pwd.struct_passwd]:
-    """Return the user to become, or None where that is who we are. Raises SessionError."""
-    if name == releases.user_name(os.geteuid()):
-        return None
-    try:
-        return pwd.getpwnam(name)
-    except KeyError:
-        raise SessionError("the session user '{}' does not exist on this host".format(name)) from None
+# uid: the number to become, if any. becoming: what a child does for that. stop: ends all that the session has started.
+Who = NamedTuple(
+    "Who", [("name", str), ("uid", Optional[int]), ("becoming", Callable[[], None]), ("stop", Callable[[], None])]
+)
 
 
-def _becoming(entry: Optional[pwd.struct_passwd]) -> Callable[[], None]:
+@contextlib.contextmanager
+def _user(python: str, user: str) -> Iterator[Who]:
+    """Yield who runs the session. Raises SessionError."""
+    me = releases.user_name(os.geteuid())
+    groups = None if user else workshop.account_groups([os.path.dirname(python)])
+    if groups is not None:
+        with builder_user.borrowed(groups) as account:
+            yield Who(str(account.uid), account.uid, account.becoming(), account.stop)
+    elif user in ("", me) or os.geteuid() != 0:
+        yield Who(me, None, processes.dying_with_us(), lambda: None)
+    else:
+        try:
+            entry = pwd.getpwnam(user)
+        except KeyError:
+            raise SessionError("the session user '{}' does not exist on this host".format(user)) from None
+        yield Who(user, entry.pw_uid, _becoming(entry), lambda: None)
+
+
+def _becoming(entry: pwd.struct_passwd) -> Callable[[], None]:
     """Return what makes a child this user, and lets it end with us."""
     die_with_us = processes.dying_with_us()
 
     def prepare() -> None:
-        if entry:
-            os.initgroups(entry.pw_name, entry.pw_gid)
-            os.setgid(entry.pw_gid)
-            os.setuid(entry.pw_uid)
+        os.initgroups(entry.pw_name, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
         die_with_us()  # last: a change of the user makes the kernel forget it
 
     return prepare
 
 
-def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, Any]:
+def run(python: str, user: str = "", extra_path: Optional[str] = None) -> Dict[str, Any]:
     """Run the session test with `python` as `user` and return what it found, with `user` and `seconds` (wall time).
 
+    Without a user, root runs it as a user without rights and without a name, of whom nothing stays; where only root can reach the
+    environment, root runs it itself. Whoever is not root runs it itself.
     For a release with CUDA libraries of its own, `device` says in words how far the proof went.
 
     `extra_path` is a site-packages directory that this Python is to look into as well (method native).
     Raises SessionError.
     """
-    entry = _other_user(user)
-    # The caller's TMPDIR may be closed to another user (libpam-tmpdir).
-    home = tempfile.mkdtemp(prefix="tensorwright-session-", dir="/tmp" if entry else None)
     start = time.time()
-    try:
-        if entry:
-            safe_tree.change(home, owner=entry.pw_uid, group=entry.pw_gid)
-        command = [python, "-s", "-E"] + (["-c", NATIVE.format(extra_path)] if extra_path else ["-"])
-        status, out, err = _converse(command, home, entry)
-    except OSError as error:
-        raise SessionError(
-            "the session test could not be started with {} as user {}: {}".format(python, user, error)
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):  # somebody may be filling it still
-            safe_tree.remove(home)
+    command = [python, "-s", "-E"] + (["-c", NATIVE.format(extra_path)] if extra_path else ["-"])
+    with _user(python, user) as who:
+        # The caller's TMPDIR may be closed to another user (libpam-tmpdir).
+        home = tempfile.mkdtemp(prefix="tensorwright-session-", dir=None if who.uid is None else "/tmp")
+        try:
+            if who.uid is not None:
+                safe_tree.change(home, owner=who.uid)
+            status, out, err = _converse(command, home, who)
+        except OSError as error:
+            raise SessionError(
+                "the session test could not be started with {} as user {}: {}".format(python, who.name, error)
+            ) from error
+        finally:
+            who.stop()
+            with contextlib.suppress(OSError):  # somebody may be filling it still
+                safe_tree.remove(home)
     marked = [line for line in out.splitlines() if line.startswith(MARK)]
     if status or not marked:
         raise SessionError(
@@ -138,19 +156,19 @@ def run(python: str, user: str, extra_path: Optional[str] = None) -> Dict[str, A
         raise SessionError("the session test said something else than what it found", out + err) from None
     if "cuda" in found:
         found["device"] = device(found["gpus"], found["cuda"])
-    found["user"] = user
+    found["user"] = who.name
     found["seconds"] = round(time.time() - start, 1)
     return found
 
 
-def _converse(command: List[str], home: str, entry: Optional[pwd.struct_passwd]) -> Tuple[int, str, str]:
+def _converse(command: List[str], home: str, who: Who) -> Tuple[int, str, str]:
     """Run the session test's program; return status, output, errors."""
     process = subprocess.Popen(
         command,
         # From an empty directory: a source tree or a stray file beside the caller must not decide what is imported.
         cwd=home,
         env={"HOME": home, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TF_CPP_MIN_LOG_LEVEL": "2"},
-        preexec_fn=_becoming(entry),
+        preexec_fn=who.becoming,
         start_new_session=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -165,6 +183,7 @@ def _converse(command: List[str], home: str, entry: Optional[pwd.struct_passwd])
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with what it started, or its pipes would stay open
+            who.stop()
             process.communicate()
     return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 

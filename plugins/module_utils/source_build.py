@@ -294,7 +294,9 @@ class Build(object):
         if not os.path.exists(mark):
             if os.path.lexists(directory):
                 releases.remove_tree(directory)
-            tool = installer.choose(self.asked["installer"], self.asked, self.tools, self.cache, self.path("build.log"))
+            tool = installer.choose(
+                self.asked["installer"], dict(self.asked, sdists=True), self.tools, self.cache, self.path("build.log")
+            )
             try:
                 tool.create(self.asked["python"], directory, "build")
                 bounds = self.path("constraints.txt")

@@ -114,14 +114,29 @@ options:
     description: Whether a release that is there already is to pass the session test; one that fails is built anew beside it.
     type: bool
     default: false
+  in_use:
+    description:
+      - What to do with a release that is to go while processes use it. V(refuse) leaves it for a later run, or, for O(state=absent),
+        fails and names them. V(ignore) removes it; the processes then miss what they have not loaded yet.
+    type: str
+    choices: [refuse, ignore]
+    default: refuse
   lock_timeout:
     description: Seconds to wait for another run on this environment.
     type: int
     default: 600
   session_user:
-    description: Who runs the session where the module runs as root; empty means C(nobody).
+    description: Who runs the session where the module runs as root; empty means a user without rights that exists only meanwhile.
     type: str
     default: ""
+  sdists:
+    description:
+      - Whether packages may be built from their sources where the index has no wheel of them. V(auto) says no to all but releases of
+        TensorFlow before 2.7, which need packages that never had wheels.
+      - A build runs what its package says, without rights where the module runs as root.
+    type: str
+    choices: [auto, always, never]
+    default: auto
   plan:
     description: The plan that the release is built from; kept in its seal.
     type: dict
@@ -191,6 +206,11 @@ wheel:
   description: The wheel that came from a URL, with C(url), C(sha256), and whether that was C(checked).
   type: dict
   returned: when a release was built from one
+busy:
+  description: Which releases stay only because processes use them, one sentence each.
+  type: list
+  elements: str
+  returned: for O(state=present)
 removed:
   description: What was removed, as names of releases, or paths.
   type: list
@@ -209,9 +229,10 @@ import pathlib
 import re
 import subprocess
 from inspect import getsource
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    builder_user,
     bytecode,
     cache_marks,
     conda,
@@ -235,7 +256,9 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils import (
     session,
     source_build,
     source_facts,
+    takeover,
     tensorflow_env,
+    workshop,
 )
 from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
 
@@ -247,6 +270,7 @@ NO_INODES = (
     "the file system has no inode left for another file, however much space is free; remove files from it (`df -i` shows which "
     "file systems have none left), or set `tensorflow_path` to a place on another disk"
 )
+NO_MATCH = ("no-wheel", "no-such-version")  # troubles for which another place may help
 PIN = "import _tensorwright_release; _tensorwright_release.pin()\n"
 
 
@@ -256,7 +280,7 @@ class Builder(object):
     def __init__(self, module: Any) -> None:
         self.module = module
         self.params = module.params
-        self.environment = releases.Environment(self.params["path"])
+        self.environment = releases.Environment(self.params["path"], self.params["in_use"] == "ignore")
         self.python = self.params["python"]
         self.conda = runtimes.Runtimes(self.environment).link(runtimes.CONDA)
         self.package_cache = package_cache.Cache(self.params["package_cache"])
@@ -273,6 +297,9 @@ class Builder(object):
             "rebuilt": [],
             "other_runs": [],
         }
+        self.params["sdists"] = self.params["sdists"] == "always" or (
+            self.params["sdists"] == "auto" and needs_sdists(self.params["version"] or "")
+        )
 
     # --- state: present -------------------------------------------------------------------------------------------
 
@@ -296,6 +323,7 @@ class Builder(object):
                 moved or self.settle(name) or self.renew_command(name) or self.adjust(name, host) or self.mend(name)
             )
             return
+        workshop.clear_killed(self.cache)
         if cache_marks.distrusted(environment) and not self.params["cache"]:
             with contextlib.suppress(OSError):
                 safe_tree.remove(self.cache)
@@ -523,7 +551,6 @@ class Builder(object):
         self.result["changed"] = True
         try:
             self.fill_whole(directory, contents["constraints"] + system_constraints)
-            self.place_cuda(directory)
             if self.is_shared():
                 permissions.mend(directory)  # installers leave locks that all may write
             found = self.prove(directory)
@@ -557,39 +584,101 @@ class Builder(object):
         """Return the files of a release that are not as large as their wheels brought them."""
         return [path for place in releases.site_packages(directory) for path in records.damaged(place)]
 
+    def builder_groups(self) -> Optional[List[int]]:
+        """Return the groups of the user without rights who is to build; None where that is who we are. Raises StoreError."""
+        groups = workshop.account_groups([self.environment.store])
+        if groups is not None and not self.params["conda"]:
+            needed = builder_user.groups_for([self.python])
+            if needed is None or not needed <= set(groups):
+                raise releases.StoreError(
+                    "{} cannot be started by all who reach {}: it lies in {}, which is closed to them; choose another Python".format(
+                        self.python, self.environment.path, os.path.dirname(os.path.realpath(self.python))
+                    )
+                )
+        return groups
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[workshop.Workshop]:
+        """Open the place where the release is made, under the lock of the cache where a builder without rights fills it."""
+        tools, lend, groups = self.environment.shared("tools"), [self.params["ca_file"]], self.builder_groups()
+        if groups is None:
+            with workshop.opened(tools, None, []) as shop:
+                yield shop
+            return
+        with contextlib.ExitStack() as stack:
+            lock = stack.enter_context(workshop.locked(self.cache, self.params["lock_timeout"]))
+            shop = stack.enter_context(workshop.opened(tools, groups, lend, workshop.killed(lock)))
+            workshop.note(lock, shop.account)
+            stack.callback(workshop.note, lock, None)
+            yield shop
+
     def fill(self, directory: str, constraints: List[str]) -> None:
         """Install into a new virtualenv, compile it, and put into it what keeps its processes on their release."""
         store = self.environment.shared
         log = store("log", self.environment.name + ".log")
         write(log, "")  # one run's output
-        tool = installer.choose(self.params["installer"], self.params, store("tools"), self.cache, log)
-        self.create(tool, directory, log)
-        bounds = os.path.join(directory, "constraints.txt")
-        write(bounds, "".join(line + "\n" for line in constraints))
-        write(os.path.join(directory, releases.HOLD), "")
-        python = os.path.join(directory, "bin", "python")
-        compiled = None if tool.compiles else bytecode.Bytecode(python, os.path.join(self.cache, "bytecode"))
-        with contextlib.ExitStack() as meanwhile:
+        with self.working() as shop:
+            # Where packages' code runs while they are installed, the builder gets a cache that goes with it.
+            cache = os.path.join(shop.home, "cache") if shop.account and self.runs_code() else self.cache
+            tool = installer.choose(self.params["installer"], self.params, store("tools"), cache, log, shop)
+            tool.python = tuple(map(int, self.series().split(".")))
+            compiled = self.unpack(tool, shop, directory, constraints)
+            (site_packages,) = releases.site_packages(directory)
+            self.complete(directory, site_packages, constraints)
             if compiled:
+                linked, kept = compiled.complete(site_packages)
+                self.result["bytecode"] = {"linked": linked, "kept": kept}
+
+    def runs_code(self) -> bool:
+        """Tell whether packages are run while they are installed: build scripts, conda's scripts, pip in the release."""
+        return bool(self.params["sdists"] or self.params["conda"] or self.params["installer"]["name"] == "pip")
+
+    def unpack(
+        self, tool: installer.Installer, shop: workshop.Workshop, directory: str, constraints: List[str]
+    ) -> Optional[bytecode.Bytecode]:
+        """Let the builder make the release, install into it, and take it over; return what is left to compile it, if anything."""
+        shop.give(directory)
+        bounds = os.path.join(shop.directory, "constraints.txt")
+        write(bounds, "".join(line + "\n" for line in constraints))
+        with contextlib.ExitStack() as meanwhile:
+            if shop.account and tool.cache.startswith(self.cache + os.sep):
+                meanwhile.enter_context(workshop.lent(tool.cache, shop.account))
+            self.create(tool, shop, directory)
+            compiled = None
+            if not tool.compiles:
+                # What packages could have tampered with is for this release only.
+                place = shop.directory if shop.account and self.runs_code() else self.cache
+                shelf = os.path.join(place, "shelf" if place == shop.directory else "bytecode")
+                compiled = bytecode.Bytecode(os.path.join(directory, "bin", "python"), shelf, shop)
                 meanwhile.enter_context(compiled.ahead(tool.cache))
             self.install(tool, directory, bounds)
         self.result["left_cache"] = tool.left_cache
-        (site_packages,) = releases.site_packages(directory)
+        if shop.account:
+            shop.take(directory)
+            if tool.cache.startswith(shop.home + os.sep):
+                shop.take(shop.home)
+            takeover.link(directory, tool.cache, [self.conda, interpreter_prefix(self.python)])
+        return compiled
+
+    def complete(self, directory: str, site_packages: str, constraints: List[str]) -> None:
+        """Put into a release what is ours: it is who we are who writes it, as nobody else can write there by now."""
+        write(os.path.join(directory, "constraints.txt"), "".join(line + "\n" for line in constraints))
+        write(os.path.join(directory, releases.HOLD), "")
         write(os.path.join(site_packages, "_tensorwright_release.py"), getsource(release_pin))
         write(os.path.join(site_packages, "zz_tensorwright.pth"), PIN)  # last by name: it resolves what others added
-        if not self.params["native"] and installer.version_of(python) >= (3, 6):
+        if not self.params["native"] and tuple(map(int, self.series().split("."))) >= (3, 6):
             write(*self.users_command(directory), mode=0o755)
-        if compiled:
-            linked, kept = compiled.complete(site_packages)
-            self.result["bytecode"] = {"linked": linked, "kept": kept}
+        for path, text in conda.activation(self.conda, directory).items() if self.params["conda"] else ():
+            write(path, text)
+        self.place_cuda(directory)
 
-    def create(self, tool: installer.Installer, directory: str, log: str) -> None:
+    def create(self, tool: installer.Installer, shop: workshop.Workshop, directory: str) -> None:
         """Make the release as an empty virtualenv, or as a prefix of conda's."""
         if not self.params["conda"]:
             tool.create(self.python, directory, self.environment.name)
             return
-        store = self.environment.shared
-        maker = conda.maker(self.params, self.conda, store("tools"), self.cache, log)
+        cache = os.path.dirname(tool.cache)
+        maker = conda.maker(self.params, self.conda, self.environment.shared("tools"), cache, tool.log, shop)
         safe_tree.make_directories(os.path.dirname(directory))
         maker.create(self.params["conda"]["python"], directory, self.environment.name)
 
@@ -603,7 +692,8 @@ class Builder(object):
             tool.install(directory, params["requirements"], bounds)
         except installer.InstallError as error:
             row = diagnosis.diagnose(error.output)
-            if not params["guide_url"] or row is None or row.id not in ("no-wheel", "no-such-version"):
+            # Nobody knows that wheel's hash, so that TLS is all that vouches for it.
+            if not params["guide_url"].startswith("https://") or row is None or row.id not in NO_MATCH:
                 raise
             try:
                 self.install_wheel(tool, directory, bounds, params["guide_url"], None)
@@ -656,8 +746,7 @@ class Builder(object):
             raise session.SessionError(message, suspects_release=True)
         extra = site_packages[0] if params["native"] else None
         python = self.python if params["native"] else os.path.join(directory, "bin", "python")
-        user = session.choose_user(directory, params["session_user"])
-        found = session.run(python, user, extra)
+        found = session.run(python, params["session_user"], extra)
         wrong = session.faults(found, params["version"], params["cuda_build"])
         if wrong:
             raise session.SessionError("; ".join(wrong), suspects_release=found.get("tensorflow") != params["version"])
@@ -746,8 +835,14 @@ class Builder(object):
 
     def clear_surplus(self) -> None:
         """Clear the releases beyond those to keep, and a damaged one that is no longer in use."""
-        self.clear(self.environment.surplus(self.params["keep"]))
-        self.clear(self.environment.unsealed())
+        environment = self.environment
+        self.clear(environment.surplus(self.params["keep"]))
+        self.clear(environment.unsealed())
+        others = [name for name in environment.sealed_releases() if name != environment.current()]
+        self.result["busy"] = [
+            "release {} stays, as {} uses it".format(name, releases.in_words(environment.users(name)))
+            for name in others[max(self.params["keep"] - 1, 0) :]
+        ]
 
     def write_receipt(self, name: str, seal: Dict[str, Any], host: Dict[str, Any]) -> None:
         """Write down what is on the host now and from which inputs."""
@@ -798,19 +893,19 @@ class Builder(object):
         receipt = environment.receipt
         names = environment.all_releases()
         current = environment.current()
-        busy = {name: releases.users_of(environment.directory(name)) for name in names}
-        for users in busy.values():
-            if users:
-                raise releases.StoreError(
-                    "{} is in use by {}; stop it and run again".format(environment.path, processes(users))
-                )
+        users = sorted({user for name in names for user in environment.users(name)})
+        if users:
+            raise releases.StoreError(
+                "{} is in use by {}; stop it and run again, or remove the environment all the same with "
+                "tensorflow_pip_in_use: ignore".format(environment.path, releases.in_words(users))
+            )
         pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
         doomed = source_build.unused(environment, environment.name)
         building = source_build.at_work(environment) if environment.shared(source_facts.BUILDS) in doomed else {}
         if building:
             raise releases.StoreError(
                 "TensorFlow is being built in {} by {}; stop it, or wait for it, and run again".format(
-                    ", ".join(building), processes(sorted(building.values()))
+                    ", ".join(building), releases.in_words(sorted(building.values()))
                 )
             )
         doomed += runtimes.Runtimes(environment).unused(leaving=environment.name)
@@ -847,15 +942,21 @@ class Builder(object):
         return []
 
 
-def processes(users: List[int]) -> str:
-    """Return the processes that use something in words; 0 stands for one that only the lock it holds tells of."""
-    seen = [str(process) for process in users if process]
-    return "process " + ", ".join(seen) if seen else "a process that this run may not see"
+def needs_sdists(version: str) -> bool:
+    """Tell whether a TensorFlow requires packages that never had wheels (termcolor 1, wrapt 1.12, gast 0.2)."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found.group(1)), int(found.group(2))) < (2, 7)
+
+
+def interpreter_prefix(python: str) -> str:
+    """Return the directory that an interpreter's own files lie in: /usr, of /usr/bin/python3.11."""
+    return os.path.dirname(os.path.dirname(os.path.realpath(python)))
 
 
 def write(path: str, text: str, mode: int = 0o644) -> None:
-    """Write a file with the mode it is to have whatever the umask is."""
-    with safe_tree.open_file(path, "w", mode) as out:
+    """Write a file anew, with the mode it is to have whatever the umask is; what another link leads to stays as it is."""
+    remove_file(path)
+    with safe_tree.open_file(path, "x", mode) as out:
         out.write(text)
 
 
@@ -909,6 +1010,8 @@ def main() -> None:
             "prove": {"type": "bool", "default": False},
             "lock_timeout": {"type": "int", "default": 600},
             "session_user": {"type": "str", "default": ""},
+            "in_use": {"type": "str", "choices": ["refuse", "ignore"], "default": "refuse"},
+            "sdists": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
             "plan": {"type": "dict", "default": {}},
             "inputs": {"type": "str"},
         },

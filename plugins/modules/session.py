@@ -30,7 +30,7 @@ options:
     type: path
     default: ""
   user:
-    description: Who runs the session where the module runs as root; empty means C(nobody) where that user can reach the environment.
+    description: Who runs the session where the module runs as root; empty means a user without rights that exists only meanwhile.
     type: str
     default: ""
 """
@@ -48,7 +48,7 @@ session:
   description: What the session found.
   type: dict
   returned: always
-  sample: {greeting: "Hello, TensorFlow!", tensorflow: 2.21.0, python: 3.11.2, cuda_build: false, gpus: 0, user: nobody, seconds: 3.1}
+  sample: {greeting: "Hello, TensorFlow!", tensorflow: 2.21.0, python: 3.11.2, cuda_build: false, gpus: 0, user: '61184', seconds: 3.1}
 """
 
 import os
@@ -77,7 +77,7 @@ def main() -> None:
         remedy = "site.yml with -e tensorflow_rebuild=true builds it anew beside this one"
         module.fail_json(msg="{} {}; {}".format(release, release_files.words(release, damaged), remedy))
     try:
-        found = session.run(python, session.choose_user(os.path.dirname(python), module.params["user"]))
+        found = session.run(python, module.params["user"])
     except (session.SessionError, OSError) as error:
         output = getattr(error, "output", "")
         module.fail_json(msg="{}: {}".format(python, error), output=output[-4000:])

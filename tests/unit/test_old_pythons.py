@@ -50,7 +50,9 @@ def test_what_is_put_into_environments_compiles(version: str) -> None:
 
 STORE = """
 import os, sys
-from ansible_collections.tensorwright.fleet.plugins.module_utils import bytecode, installer, native, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+    builder_user, bytecode, installer, native, releases, session, takeover, workshop
+)
 environment = releases.Environment(sys.argv[1])
 for name in ("one", "two"):
     with environment.locked(1):
@@ -61,7 +63,8 @@ assert (environment.current(), environment.earlier(), environment.surplus(1)) ==
 assert releases.users_of(environment.directory("one")) == []
 (place,) = releases.site_packages(environment.directory("one"))
 if sys.version_info >= (3, 7):  # uv's floor: pip compiles by itself
-    compiled = bytecode.Bytecode(sys.executable, environment.shared("cache"))
+    shop = workshop.Workshop(environment.shared("tools"))
+    compiled = bytecode.Bytecode(sys.executable, environment.shared("cache"), shop)
     with compiled.ahead(environment.shared("cache")):
         pass
     assert compiled.complete(place) == (0, 0)

@@ -20,6 +20,9 @@ shutil: chown copy copy2 copyfile copymode copystat copytree move rmtree
 BY_PATH = {module: names.split() for module, names in (line.split(":") for line in NAMES.split("\n") if line)}
 WRITING = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
 PRIVATE = "in the directory of mode 0700 that `workplace` has made in a trusted one, before anybody else may enter"
+TAKEN = (
+    "in a release that was made root's by descriptor, in the trusted store, after its builder's last process was killed"
+)
 USERS = "of the calling user's own, in his own home; root calls it for root's"
 # Where the helper does not belong: the file, the function, the call, and why nobody else can make anything of it.
 ALLOWED = {
@@ -30,6 +33,19 @@ ALLOWED = {
         "_link",
         "os.link",
     ): "from the shelf into a release, both in the store, which refuse_foreign has trusted",
+    (
+        "bytecode",
+        "_place",
+        "os.rename",
+    ): "from a directory that is root's by now into a release, both in the trusted store",
+    ("builder_user", "_lock", "os.open"): "a lock of systemd's below /run, which only root writes; it follows no link",
+    ("takeover", "link", "os.walk"): TAKEN,
+    ("takeover", "_give_file", "os.link"): TAKEN,
+    ("takeover", "_give_file", "os.unlink"): TAKEN,
+    ("takeover", "_give_file", "shutil.copy2"): TAKEN,
+    ("takeover", "_copy", "os.utime"): "of an open descriptor and no path",
+    ("workshop", "prepare", "os.fwalk"): "a home that root has just made, before its user's first process runs",
+    ("workshop", "locked", "os.open"): "the cache's lock; the cache was made, or found to be root's, just before",
     ("compile_program", "sources", "os.walk"): "reads names of a new release in another Python, which has no helper",
     ("workplaces", "is_held", "open"): "takes a lock and writes nothing; the opener follows no link",
     (

@@ -5,11 +5,12 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import bytecode, compile_program
+from ansible_collections.tensorwright.fleet.plugins.module_utils import bytecode, compile_program, workshop
 
 from tests.unit.environments import PYTHON, children, snapshot
 
@@ -36,7 +37,13 @@ def install(store: Path, name: str) -> Path:
 
 def compile_release(store: Path, site_packages: Path) -> tuple[int, int]:
     """Return how many files were linked, and how many kept for others."""
-    return bytecode.Bytecode(PYTHON, str(store / "bytecode")).complete(str(site_packages))
+    return compiler(store).complete(str(site_packages))
+
+
+def compiler(store: Path) -> bytecode.Bytecode:
+    """Return what compiles a release, as whoever runs the tests and in a new directory."""
+    directory = tempfile.mkdtemp(dir=store)
+    return bytecode.Bytecode(PYTHON, str(store / "bytecode"), workshop.Workshop(directory))
 
 
 def compiled(source: Path) -> Path:
@@ -125,13 +132,13 @@ def arrive(cache: Path, name: str) -> Path:
 def test_what_the_installer_unpacks_is_compiled_while_it_works(store: Path) -> None:
     cache, site_packages = store / "uv", store / "one"
     old = arrive(cache, "old")
-    release = bytecode.Bytecode(PYTHON, str(store / "bytecode"))
+    release = compiler(store)
     with release.ahead(str(cache)):
         # The compilers have begun to watch as soon as they compile what comes.
         for number in range(1000):
             arrive(cache, f"probe{number}")
             time.sleep(0.05)
-            if os.listdir(release.shelf):
+            if os.listdir(release.fresh):
                 break
         filling = cache / ".tmpA1"
         filling.mkdir()
@@ -139,13 +146,13 @@ def test_what_the_installer_unpacks_is_compiled_while_it_works(store: Path) -> N
         (filling / "template.py").write_text("{{ no python }}\n")
         key = compile_program.key(os.lstat(filling / "part.py"))
         deadline = time.monotonic() + 30
-        while key not in os.listdir(release.shelf) and time.monotonic() < deadline:
+        while key not in os.listdir(release.fresh) and time.monotonic() < deadline:
             time.sleep(0.05)
         (filling / "part.py").rename(cache / "archive-v0" / "part.py")
     site_packages.mkdir()
     os.link(cache / "archive-v0" / "part.py", site_packages / "part.py")
     os.link(old, site_packages / "old.py")
-    assert release.complete(str(site_packages)) == (1, 1), "what was there before is none of the watchers' business"
+    assert release.complete(str(site_packages)) == (0, 2), "what was there before is none of the watchers' business"
     assert compiled(site_packages / "part.py").exists()
 
 
@@ -162,7 +169,7 @@ def test_a_file_that_was_half_written_when_it_was_compiled_is_compiled_again(sto
 
 
 def test_compilers_end_with_the_installer_whatever_ends_it(store: Path) -> None:
-    release = bytecode.Bytecode(PYTHON, str(store / "bytecode"))
+    release = compiler(store)
     before, during = children(os.getpid()), []
 
     def interrupted() -> None:

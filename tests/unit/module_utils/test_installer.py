@@ -71,7 +71,7 @@ def make(index: PackageIndex, store: Path) -> Make:
         index.add(wheel, *([tensorflow_wheel.pip()] if name == "uv" else []))
         site = {**SITE, "index_url": index.url, **changes}
         directories = [str(store / part) for part in ("tools", "cache", "log")]
-        return installer.choose(uv_wheel.pin(wheel), site, *directories)
+        return installer.choose(uv_wheel.pin(wheel), site, directories[0], directories[1], directories[2])
 
     return make
 
@@ -538,7 +538,7 @@ def test_virtualenv_makes_the_environments_of_python_2(index: PackageIndex, stor
     index.add(wheel)
     tool = {"name": "pip", "virtualenv": {"file": wheel.file, "sha256": wheel.sha256}}
     site = {**SITE, "index_url": index.url}
-    pip = installer.choose(tool, site, *[str(store / part) for part in ("tools", "cache", "log")])
+    pip = installer.choose(tool, site, str(store / "tools"), str(store / "cache"), str(store / "log"))
     for number in range(2):
         pip.create(interpreter("2.7"), str(store / f"release{number}"), "tensorflow")
     assert (store / "release0" / "bin" / "python").exists()
@@ -555,8 +555,8 @@ def test_the_pips_of_old_pythons_find_what_they_build_with(index: PackageIndex, 
     calls = Wheel("pip", "20.3.4", {"pip/__main__.py": "import sys; print('called ' + ' '.join(sys.argv[1:]))"})
     index.add(calls)
     tool = {"name": "pip", "version": "20.3.4", "wheel": {"file": calls.file, "sha256": calls.sha256}}
-    site = {**SITE, "index_url": index.url}
-    pip = installer.choose(tool, site, *[str(store / part) for part in ("tools", "cache", "log")])
+    site = {**SITE, "index_url": index.url, "sdists": True}
+    pip = installer.choose(tool, site, str(store / "tools"), str(store / "cache"), str(store / "log"))
     (store / "release" / "bin").mkdir(parents=True)
     (store / "release" / "bin" / "python").symlink_to(interpreter("3.6"))
     pip.install(str(store / "release"), ["demo", "pip"], "bounds")

@@ -104,7 +104,9 @@ def choose(name: str, cache: dict[str, Any], ca_file: str, place: Path) -> Insta
     wheel = uv_wheel.wheel() if name == "uv" else RealWheel.of(real_pip())
     (place / "tools" / wheel.file).write_bytes(wheel.content)
     directories = [str(place / part) for part in ("tools", "cache", "log")]
-    tool = installer.choose(uv_wheel.pin(wheel), {**site, "package_cache": cache}, *directories)
+    tool = installer.choose(
+        uv_wheel.pin(wheel), {**site, "package_cache": cache}, directories[0], directories[1], directories[2]
+    )
     tool.fetch = lambda *_what: str(place / "tools" / wheel.file)  # type: ignore[method-assign]
     return tool
 

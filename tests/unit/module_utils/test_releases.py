@@ -360,7 +360,8 @@ def test_unsealed_is_everything_without_a_seal_but_the_release_in_use(environmen
 
 def test_an_unsealed_rest_that_runs_stays(environment: Environment) -> None:
     directory = make_release(environment, "rest")
-    with sleeping(cwd=directory):
+    (directory / "program.py").write_text("pass\n")
+    with ready("tail", "-f", str(directory / "program.py")):
         assert environment.unsealed() == []
     assert environment.unsealed() == ["rest"]
 
@@ -506,11 +507,38 @@ def test_a_process_with_a_file_of_it_mapped(release: Path) -> None:
         assert releases.users_of(str(release)) == [pid]
 
 
+@pytest.fixture
+def not_root(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is not root may see less of others' processes."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+def test_a_path_that_anybody_can_name_is_no_use_of_it_for_root(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with sleeping(cwd=release / "bin", VIRTUAL_ENV=str(release)):
+        assert releases.users_of(str(release)) == []
+
+
+def test_a_mapping_whose_name_only_contains_it_is_no_use_of_it(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    program = (
+        "import mmap, os, sys\n"
+        "f = os.memfd_create('x ' + os.environ['NAME']); os.ftruncate(f, 4096); m = mmap.mmap(f, 0)\n"
+        "os.close(f); print('ready', flush=True); sys.stdin.read()"
+    )
+    with ready(sys.executable, "-c", program, NAME=str(release)):
+        assert releases.users_of(str(release)) == []
+
+
+@pytest.mark.usefixtures("not_root")
 def test_a_process_in_a_directory_of_it(release: Path) -> None:
     with sleeping(cwd=release / "bin") as pid:
         assert releases.users_of(str(release)) == [pid]
 
 
+@pytest.mark.usefixtures("not_root")
 @pytest.mark.parametrize("value", ["{}", "/usr/bin:{}/bin"])
 def test_a_process_of_an_activated_shell(release: Path, value: str) -> None:
     with sleeping(VIRTUAL_ENV=value.format(release)) as pid:
@@ -522,6 +550,7 @@ def test_a_process_that_names_it_on_its_command_line(release: Path) -> None:
         assert releases.users_of(str(release)) == [pid]
 
 
+@pytest.mark.usefixtures("not_root")
 def test_a_user_of_another_release_whose_name_begins_alike(environment: Environment, release: Path) -> None:
     other = make_release(environment, "abc-2", "2026")
     with sleeping(cwd=other, VIRTUAL_ENV=str(other)) as pid:

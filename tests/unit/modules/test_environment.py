@@ -764,7 +764,10 @@ def test_removing_is_refused_while_a_process_uses_it(site: Site) -> None:
         before = snapshot(site.root)
         for check_mode in (True, False):
             refused = site.state("absent", _ansible_check_mode=check_mode)
-            assert f"{site.path} is in use by process {process.pid}; stop it and run again" in refused["msg"]
+            assert (
+                f"{site.path} is in use by process {process.pid} of user {releases.user_name(os.geteuid())}; stop it and run again"
+                in refused["msg"]
+            )
         assert snapshot(site.root).keys() == before.keys()
         assert version(site) == "2.20.0"
     assert site.state("absent")["changed"] is True
@@ -776,7 +779,8 @@ def test_removing_is_refused_while_only_a_lock_tells_of_a_process(site: Site) ->
         assert hear(process) == "ready"
         refused = site.state("absent")
         assert re.search(
-            r"is in use by (a process that this run may not see|process \d+); stop it and run again", refused["msg"]
+            r"is in use by (a process that this run may not see.*|process \d+ of user \S+); stop it and run again",
+            refused["msg"],
         )
     assert site.state("absent")["changed"] is True
 

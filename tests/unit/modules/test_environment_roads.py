@@ -11,14 +11,14 @@ import platform
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.doubles import tensorflow_wheel
-from tests.doubles.package_index import BREAK
+from tests.doubles.package_index import BREAK, PackageIndex
 from tests.doubles.wheels import Wheel
 from tests.unit.environments import PYTHON, ROOT, Answer, Site, hear, run_module, running, tell
 
@@ -104,30 +104,71 @@ def test_the_login_of_a_wheels_url_is_nowhere(site: Site, offered: Wheel, monkey
 # -- the guides' address ----------------------------------------------------------------------------------------------
 
 
-def test_the_guides_address_serves_where_the_index_has_no_match(site: Site) -> None:
+@pytest.fixture
+def guides(tmp_path: Path) -> Iterator[PackageIndex]:
+    """A server with TLS, as the one that the guides fetched wheels from; the CA file that vouches for it is `trusted`."""
+    key, trusted, both = (tmp_path / name for name in ("key", "trusted", "both"))
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=guides"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(trusted)]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    both.write_text(key.read_text() + trusted.read_text())
+    with PackageIndex(certificate=both) as server:
+        yield server
+
+
+def guided(site: Site, guides: PackageIndex, wheel: str) -> dict[str, Any]:
+    """Return the parameters by which the wheel may come from the guides' address."""
+    return {"guide_url": f"https://{guides.address}/files/{wheel}", "ca_file": str(site.root.parent / "trusted")}
+
+
+def test_the_guides_address_serves_where_the_index_has_no_match(site: Site, guides: PackageIndex) -> None:
+    wheel = tensorflow_wheel.tensorflow("2.18.9", package="tensorflow-cpu")
+    guides.add(wheel)
+    wanted = guided(site, guides, wheel.file)
+    made = site.present("2.18.9", **wanted)
+    assert version(site) == "2.18.9"
+    assert made["wheel"] == {"url": wanted["guide_url"], "sha256": wheel.sha256, "checked": False}
+    assert site.present("2.18.9", **wanted)["changed"] is False
+
+
+def test_the_guides_address_counts_only_with_tls(site: Site) -> None:
+    """An index that says it has no match must not lead to a wheel that whoever is on the line can exchange."""
     wheel = tensorflow_wheel.tensorflow("2.18.9", package="tensorflow-cpu")
     site.index.add(wheel)
     site.index.fail(404, on="/simple/tensorflow-cpu/")
-    guide = f"http://{site.index.address}/files/{wheel.file}"
-    made = site.present("2.18.9", guide_url=guide)
-    assert version(site) == "2.18.9"
-    assert made["wheel"] == {"url": guide, "sha256": wheel.sha256, "checked": False}
-    assert site.present("2.18.9", guide_url=guide)["changed"] is False
+    failed = site.try_present("2.18.9", guide_url=f"http://{site.index.address}/files/{wheel.file}")
+    assert "the package index has nothing of" in failed["msg"]
+    assert not site.index.asked_for(".whl")
 
 
-def test_where_neither_has_it_both_are_told(site: Site) -> None:
-    guide = f"http://{site.index.address}/files/none-2.18.9-py3-none-any.whl"
-    failed = site.try_present("2.18.9", guide_url=guide)
+@pytest.mark.parametrize("only", [False, True])
+def test_the_guides_wheel_does_not_come_by_a_cache_without_tls(site: Site, guides: PackageIndex, only: bool) -> None:
+    wheel = tensorflow_wheel.tensorflow("2.18.9", package="tensorflow-cpu")
+    guides.add(wheel)
+    with PackageIndex(stands_for=guides.address) as cache:
+        cache.add(tensorflow_wheel.tensorflow("2.18.9", package="tensorflow-cpu"))
+        asked = {"url": f"http://{cache.address}", "only": only, "hosts": [guides.address]}
+        answer = site.try_present("2.18.9", package_cache=asked, **guided(site, guides, wheel.file))
+        assert not cache.asked_for(f"/files/{wheel.file}")
+    if only:
+        assert answer["failed"]
+    else:
+        assert answer["wheel"]["checked"] is False
+
+
+def test_where_neither_has_it_both_are_told(site: Site, guides: PackageIndex) -> None:
+    wanted = guided(site, guides, "none-2.18.9-py3-none-any.whl")
+    failed = site.try_present("2.18.9", **wanted)
     assert "the package index does not have the version that is asked for" in failed["msg"]
-    assert f"nor can it be had from {guide}" in failed["msg"]
+    assert f"nor can it be had from {wanted['guide_url']}" in failed["msg"]
 
 
-def test_the_guides_address_is_not_asked_for_other_failures(site: Site) -> None:
-    guide = f"http://{site.index.address}/files/{tensorflow_wheel.tensorflow('2.20.0').file}"
+def test_the_guides_address_is_not_asked_for_other_failures(site: Site, guides: PackageIndex) -> None:
+    guides.add(tensorflow_wheel.tensorflow("2.20.0"))
     site.index.fail(403, on="/simple/tensorflow-cpu/")
-    failed = site.try_present("2.20.0", guide_url=guide)
+    failed = site.try_present("2.20.0", **guided(site, guides, tensorflow_wheel.tensorflow("2.20.0").file))
     assert "the server denies access" in failed["msg"]
-    assert site.index.asked_for(".whl") == 1  # the installer's own
+    assert not guides.asked_for(".whl")
 
 
 # -- nightly builds ---------------------------------------------------------------------------------------------------
