@@ -14,7 +14,7 @@ from testinfra.host import Host as Login
 
 from tests.hosts import Host, scenario_hosts
 from tests.hosts.keys import KEY, ssh_arguments
-from tests.runs import Run, run
+from tests.support.runs import Run, run
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -17,11 +17,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables  # noqa: E402 (the path is set above)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import ALL_ROLES  # noqa: E402 (as above)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.resolver import resolve  # noqa: E402 (as above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.resolver import resolve  # noqa: E402 (as above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES  # noqa: E402 (as above)
 
-from tests.unit.plugin_utils.cases import A100, GOOD, K80, V100, debian, pythons, ubuntu  # noqa: E402 (as above)
+from tests.unit.plugin_utils.plan.hosts import A100, GOOD, K80, V100, debian, pythons, ubuntu  # noqa: E402 (as above)
 
 ROUNDS = 30
 LIMIT_MS = 2.0
@@ -54,7 +54,7 @@ def loading() -> float:
     """The time to load the tables in a process of their own, less what the imports take."""
     program = (
         "import sys, time; sys.path.insert(0, 'collections')\n"
-        "from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables\n"
+        "from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables\n"
         "started = time.thread_time(); tables.load(); print(1000 * (time.thread_time() - started))"
     )
     times = [

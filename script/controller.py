@@ -174,7 +174,7 @@ def unpack(archive: Path, uv: Path) -> None:
 def downloader() -> ModuleType:
     """Return the product's own download module, which hosts fetch their installer with; an environment that is right needs none."""
     sys.path.insert(0, str(ROOT / "collections"))
-    return importlib.import_module("ansible_collections.tensorwright.fleet.plugins.module_utils.download")
+    return importlib.import_module("ansible_collections.tensorwright.fleet.plugins.module_utils.network.download")
 
 
 def say(line: str) -> None:

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables  # noqa: E402 (the path is set above)
 
-from tests.unit.plugin_utils import facts  # noqa: E402 (as above)
+from tests.unit.plugin_utils.compatibility import table_checks  # noqa: E402 (as above)
 
 # For readers: no program acts on them, and any wording is right.
 PROSE = ("sources", "note", "why", "use")
@@ -87,7 +87,7 @@ def seen(raw: dict[str, Any], mutant: Mutant) -> bool:
     for name in mutant.place[:-1]:
         inner = inner[name]
     inner[mutant.place[-1]] = mutant.after
-    return any(True for _ in facts.wrong(changed))
+    return any(True for _ in table_checks.wrong(changed))
 
 
 def main(arguments: list[str]) -> int:

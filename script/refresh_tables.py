@@ -22,8 +22,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions  # noqa: E402 (the path is set above)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import Release, Tables  # noqa: E402 (as above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common import versions  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility.models import Release, Tables  # noqa: E402 (as above)
 
 from script import package_index  # noqa: E402 (as above)
 

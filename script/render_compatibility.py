@@ -17,8 +17,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "collections")]
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables, versions  # noqa: E402 (the path is set above)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.table_rows import (  # noqa: E402 (as above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common import versions  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility.models import (  # noqa: E402 (as above)
     Release,
     Series,
     Tables,
@@ -200,8 +201,8 @@ def gpus(ours: Tables) -> Iterator[list[str]]:
 
 def _newest_for(capability: str, ours: Tables) -> str:
     """The newest stable release that serves a compute capability."""
-    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.gpus import service
-    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.hostfacts import Gpu
+    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.host.facts import Gpu
+    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.nvidia.gpu_support import service
 
     gpu = Gpu("", "", capability, 0)
     for release in ours.stable:
@@ -334,7 +335,7 @@ The tested build, the tags of the official images (X is the release), and an exa
 
 
 def building(ours: Tables) -> Iterator[list[str]]:
-    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.wheelurl import of_guides
+    from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.wheel_url import of_guides
 
     yield ["TensorFlow", "Bazel", "compiler", "image tags", "GPU image works", "wheel of the guides"]
     for series in sorted(ours.series.values(), key=lambda row: versions.order(row.name), reverse=True):

@@ -16,9 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "collections")]
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import troubles  # noqa: E402 (the path is set above)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import catalog  # noqa: E402 (the path is set above)
 
-PROVOKED = ROOT / "tests" / "unit" / "module_utils" / "diagnosis" / "provoked"
+PROVOKED = ROOT / "tests" / "unit" / "module_utils" / "diagnosis" / "outputs" / "provoked"
 PAGE = ROOT / "docs" / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
@@ -34,7 +34,7 @@ apt sources, and changes nothing.
 ansible-playbook playbooks/diagnose.yml -i inventory/my
 ```
 
-<!-- Rendered by script/render-troubleshooting from plugins/module_utils/troubles.py. Edit that. -->
+<!-- Rendered by script/render-troubleshooting from plugins/module_utils/diagnosis/catalog.py. Edit that. -->
 
 Of the {rows} rows, {provoked} are provoked for real by a test (`script/test molecule diagnosis`); the others, marked *captured*, are
 tested with what others have published.
@@ -60,14 +60,14 @@ def main(arguments: list[str]) -> int:
 def page() -> str:
     """The page."""
     provoked = {path.name.partition(".")[0] for path in PROVOKED.glob("*.txt")}
-    head = HEAD.format(rows=len(troubles.ROWS), provoked=len(provoked))
-    return "\n".join([head, *(line for part in troubles.PARTS for line in section(part, provoked))])
+    head = HEAD.format(rows=len(catalog.ROWS), provoked=len(provoked))
+    return "\n".join([head, *(line for part in catalog.PARTS for line in section(part, provoked))])
 
 
 def section(part: str, provoked: set[str]) -> Iterator[str]:
     """A part's heading and its rows."""
     yield f"## {part}\n"
-    for row in troubles.ROWS:
+    for row in catalog.ROWS:
         if row.part == part:
             yield f"### {row.id}\n"
             yield f"{sentence(row.cause)}{'' if row.id in provoked else ' *(captured)*'}\n"

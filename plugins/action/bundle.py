@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.tensorwright.fleet.plugins.module_utils.download import DownloadError
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import progress, receipts
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import BundleError
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle_fill import Filling
+from ansible_collections.tensorwright.fleet.plugins.module_utils.network.download import DownloadError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle.builder import Filling
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle.manifest import BundleError
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import progress_pipe
 
 
 class ActionModule(ActionBase):
@@ -34,13 +35,13 @@ class ActionModule(ActionBase):
         host = str((task_vars or {}).get("inventory_hostname"))
         filling = Filling(
             Path(asked["directory"]).absolute(),
-            receipts.plain(asked["hosts"]),
+            due.plain(asked["hosts"]),
             asked["unasked"],
             asked["prune"],
             bool(self._task.check_mode),
             asked["timeout"],
             asked["retries"],
-            lambda line: progress.tell(host, line),
+            lambda line: progress_pipe.tell(host, line),
         )
         try:
             answer.update(filling.run())

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible.plugins.action.normal import ActionModule as Normal
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import progress
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import progress_pipe
 
 PAUSE = 2.0  # seconds between two looks; what is over sooner costs none
 LINES = 60
@@ -29,7 +29,7 @@ class ActionModule(Normal):
 
     @contextmanager
     def _watched(self, path: str, host: str) -> Iterator[None]:
-        if not (path and progress.heard()):
+        if not (path and progress_pipe.heard()):
             yield
             return
         over = threading.Event()
@@ -50,7 +50,7 @@ class ActionModule(Normal):
                 command = look(path, time.monotonic() - begin)
                 status, output, _ = connection.exec_command(command, in_data=None, sudoable=False)
                 if status == 0:
-                    progress.tell(host, progress.last(output.decode("utf-8", "replace").splitlines()))
+                    progress_pipe.tell(host, progress_pipe.last(output.decode("utf-8", "replace").splitlines()))
 
 
 def look(path: str, seconds: float) -> str:

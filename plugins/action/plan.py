@@ -10,18 +10,15 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.tensorwright.fleet.plugins.module_utils import location
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
-    environments,
-    host_variables,
-    payload,
-    planning,
-    receipts,
-    right,
-    users,
-)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import Problem, sentence
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import DEFAULTS
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import location
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import Problem, sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.host import remote_gather
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import planner as planning
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import tensorflow_users
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due as receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import unchanged_host
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import environments, host_variables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import DEFAULTS
 
 try:
     from ansible.template import trust_as_template as _trusted
@@ -86,7 +83,7 @@ def _arguments(values: Values, variables: host_variables.HostVariables) -> dict[
         "path": str(values.of("tensorflow_path") or "~/tensorflow"),
         "environments": listed,
         "package_cache": str(values.of("package_cache_url") or ""),
-        "accounts": users.accounts(variables),
+        "accounts": tensorflow_users.accounts(variables),
     }
 
 
@@ -117,7 +114,7 @@ class ActionModule(ActionBase):
         values = Values(self._templar, task_vars)
         try:
             looked = self._look(_arguments(values, variables), task_vars)
-        except payload.TooMuchError as error:
+        except remote_gather.TooMuchError as error:
             return {"failed": True, "changed": False, "msg": f"{name} {error}."}
         if looked.get("failed"):
             return looked
@@ -146,7 +143,7 @@ class ActionModule(ActionBase):
         if not due and values.of("tensorflow_validate") != "always" and not source:
             state = "planned" if self._task.check_mode else "installed"
             told = {
-                plan["path"]["given"]: right.told(plan, environments.at(host, plan["path"]["given"]), state)
+                plan["path"]["given"]: unchanged_host.told(plan, environments.at(host, plan["path"]["given"]), state)
                 for plan in at
             }
             answer["ansible_facts"][NEXT] = RIGHT
@@ -161,10 +158,10 @@ class ActionModule(ActionBase):
         facts = self._light(arguments, task_vars) if self._may_pipe() else None
         if facts is not None:
             return {"ansible_facts": {"tensorflow_host": facts}}
-        with payload.bounded():
+        with remote_gather.bounded():
             looked = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=task_vars)
-        if len(str(looked)) > payload.MOST:
-            raise payload.TooMuchError
+        if len(str(looked)) > remote_gather.MOST:
+            raise remote_gather.TooMuchError
         return looked
 
     def _may_pipe(self) -> bool:
@@ -179,11 +176,11 @@ class ActionModule(ActionBase):
             "asked_accounts": arguments["accounts"],
             "paths": location.paths(arguments["path"], arguments["environments"]),
         }
-        words = [*shlex.split(self._python(task_vars)), "-c", payload.BOOT, json.dumps(asked)]
+        words = [*shlex.split(self._python(task_vars)), "-c", remote_gather.BOOT, json.dumps(asked)]
         command = f"{self._compute_environment_string()} {shlex.join(words)}".strip()
-        with payload.bounded():
-            done = self._low_level_execute_command(command, in_data=payload.program())
-            return payload.facts(done["stdout"]) if done["rc"] == 0 else None
+        with remote_gather.bounded():
+            done = self._low_level_execute_command(command, in_data=remote_gather.program())
+            return remote_gather.facts(done["stdout"]) if done["rc"] == 0 else None
 
     def _python(self, task_vars: Any) -> str:
         """The Python that the inventory names, else the distribution's own."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from ansible import context
 from ansible_collections.tensorwright.fleet.plugins.callback.fleet import CallbackModule as Lines
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, progress
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.board import Board, Screen, clock
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures, progress_pipe
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.board import Board, Screen, clock
 
 DOCUMENTATION = r"""
 name: board
@@ -48,7 +48,7 @@ class Live:
         self._over = threading.Event()
         self._print = display.display  # which prints printable text only
         display.display = self.above
-        progress.listen()
+        progress_pipe.listen()
         atexit.register(self.stop)
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -61,7 +61,7 @@ class Live:
         """Show how far the run is by now."""
         with self._lock:
             if not self._over.is_set():
-                for host, said in progress.told():
+                for host, said in progress_pipe.told():
                     self.board.tell(host, said)
                 self._screen.show(self.board.lines(time.monotonic(), *self._screen.size()))
 

@@ -9,8 +9,8 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.color import ANSIBLE_COLOR
-from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable, printable_line
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures, terminal
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import printable, printable_line
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures, terminal
 
 DOCUMENTATION = r"""
 name: fleet

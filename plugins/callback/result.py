@@ -16,15 +16,11 @@ from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader
 from ansible.utils.color import ANSIBLE_COLOR
-from ansible_collections.tensorwright.fleet.plugins.module_utils.printable import printable_line
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
-    failures,
-    receipts,
-    report,
-    result_table,
-    terminal,
-)
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.failures import without_host
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import printable_line
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import document as report
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures, result_table, terminal
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.failures import without_host
 
 DOCUMENTATION = r"""
 name: result
@@ -108,16 +104,18 @@ class CallbackModule(CallbackBase):
         """Read in the main process, once, what every worker would read for itself: workers are forked from it."""
         self._playbook = os.path.basename(str(getattr(playbook, "_file_name", "")))
         with suppress(Exception):  # a table that cannot be read is the plan's to refuse, with its reason
-            from ansible_collections.tensorwright.fleet.plugins.plugin_utils import payload, specs, tables
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils.host import remote_gather
+            from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import role_variables
 
             tables.load()
-            specs.options()
-            payload.program()
+            role_variables.options()
+            remote_gather.program()
             for name in FILTERS:
                 filter_loader.get(name)
         with suppress(OSError):
-            for role in receipts.roles():
-                receipts.code(role, receipts.COLLECTION)
+            for role in due.roles():
+                due.code(role, due.COLLECTION)
         gc.freeze()  # a worker that collects garbage would otherwise copy all memory that it shares with this process
 
     def v2_playbook_on_play_start(self, play: Any) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import builders
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import build_host
 
 DOCUMENTATION = r"""
 name: build_offer
@@ -45,4 +45,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"build_offer": untrusted_result(builders.offer)}
+        return {"build_offer": untrusted_result(build_host.offer)}

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import builders
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import build_host
 
 DOCUMENTATION = r"""
 name: builder
@@ -57,4 +57,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"builder": untrusted_result(builders.elect)}
+        return {"builder": untrusted_result(build_host.elect)}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: by_next

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
 
 DOCUMENTATION = r"""
 name: due
@@ -60,4 +60,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """What this plugin offers."""
-        return {"due": untrusted_result(receipts.due_at)}
+        return {"due": untrusted_result(due.due_at)}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.host_variables import HostVariables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.host_variables import HostVariables
 
 DOCUMENTATION = r"""
 name: of

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import package_cache_network
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import package_cache_network
 
 DOCUMENTATION = r"""
 name: package_cache_network

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.planview import view
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.plan_view import view
 
 DOCUMENTATION = r"""
 name: plan_view

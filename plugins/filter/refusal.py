@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.problems import sentence
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted_result
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted_result
 
 DOCUMENTATION = r"""
 name: refusal

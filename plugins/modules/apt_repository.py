@@ -104,8 +104,10 @@ repaired:
 
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import apt_repository, nvidia_apt, package_cache
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import nvidia_repository
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import repository as apt_repository
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.network import package_cache
 
 
 def main() -> None:
@@ -136,11 +138,11 @@ def main() -> None:
             apt_repository.absent(edit, asked["name"], asked["url"])
         else:
             answer["files"] = apt_repository.present(edit, asked)
-            place = nvidia_apt.place_of(asked["name"], asked["url"], package_cache.Cache(asked["package_cache"]))
-            if not nvidia_apt.lists_of(place):
+            place = nvidia_repository.place_of(asked["name"], asked["url"], package_cache.Cache(asked["package_cache"]))
+            if not nvidia_repository.lists_of(place):
                 edit.changed = True
             if edit.changed and not module.check_mode:
-                nvidia_apt.update(asked["url"], place)
+                nvidia_repository.update(asked["url"], place)
     except apt_repository.RepositoryError as error:
         module.fail_json(msg=str(error), repaired=edit.repaired, changed=edit.changed)
     except OSError as error:

@@ -61,8 +61,9 @@ import re
 import zlib
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, files
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import dpkg
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
 
 SIGNED = re.compile(r"signed-by\s*[:=]\s*([^\]\n]+)", re.IGNORECASE)
 # What apt resolves by.

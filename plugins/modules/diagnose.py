@@ -53,8 +53,9 @@ findings:
 
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import findings, pci
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.facts import health as findings
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import pci
 
 
 def main() -> None:

@@ -91,10 +91,12 @@ import contextlib
 import os
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_engine, files, safe_tree
-from ansible_collections.tensorwright.fleet.plugins.module_utils.daemon_json import DaemonJsonError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_engine import EngineError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import daemon_config
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import engine as docker_engine
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.daemon_config import DaemonJsonError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.engine import EngineError
 
 
 class RefusedError(Exception):
@@ -108,14 +110,14 @@ class Work:
         self.asked = asked
         self.rehearse = rehearse
         self.file: str = asked["file"]
-        self.record = daemon_json.read_record(asked["role"])
-        self.before, self.current = daemon_json.load(self.file)
+        self.record = daemon_config.read_record(asked["role"])
+        self.before, self.current = daemon_config.load(self.file)
         self.made = bool(self.record.get("made")) or not os.path.lexists(self.file)
         present = asked["state"] == "present"
         self.beside: Dict[str, str] = {
             path: (content or "") if present else "" for path, content in sorted(asked["files"].items())
         }
-        self.merged = daemon_json.merge(
+        self.merged = daemon_config.merge(
             self.current,
             asked["settings"] if present else {},
             asked["defaults"] if present else [],
@@ -127,7 +129,7 @@ class Work:
         # What the daemon may not know yet: the changes of this run, and those of one that was cut off before it told the daemon.
         self.known = self.record.get("known", self.current)
         self.stale = [path for path, content in self.beside.items() if files.text(path) != content]
-        self.restart_keys = daemon_json.needs_restart(self.known, self.wanted)
+        self.restart_keys = daemon_config.needs_restart(self.known, self.wanted)
         self.beside_changed = bool(self.stale) or bool(self.record.get("beside"))
 
     def do(self) -> Dict[str, Any]:
@@ -170,7 +172,7 @@ class Work:
         if action != "restart" or self.asked["interrupt"]:
             return
         running = docker_engine.containers()
-        fatal = daemon_json.ends_containers(self.restart_keys)
+        fatal = daemon_config.ends_containers(self.restart_keys)
         if running and (fatal or self.wanted.get("live-restore") is not True):
             why = "new values of {0}".format(", ".join(fatal)) if fatal else "a restart without live-restore"
             raise RefusedError(
@@ -182,7 +184,7 @@ class Work:
         kept = {path: _content(path) for path in self.beside}
         self._remember(self.known, action == "restart" and self.beside_changed)
         if self.wanted != self.current:
-            self._write(self.file, daemon_json.render(self.wanted, self.before) if self.wanted else "")
+            self._write(self.file, daemon_config.render(self.wanted, self.before) if self.wanted else "")
         for path in self.stale:
             self._write(path, self.beside[path])
         try:
@@ -225,9 +227,9 @@ class Work:
         if known is not None:
             record.update(known=known, beside=beside)
         if not self.merged.ours and known is None and self.asked["state"] == "absent":
-            daemon_json.remove_record(role)
+            daemon_config.remove_record(role)
         elif record != self.record:
-            daemon_json.write_record(role, record)
+            daemon_config.write_record(role, record)
 
     def _put_back(self, kept: Dict[str, Optional[bytes]], action: str) -> None:
         if self.before:
@@ -240,9 +242,9 @@ class Work:
             elif os.path.exists(path):
                 safe_tree.unlink(path)
         if self.record:
-            daemon_json.write_record(self.asked["role"], self.record)
+            daemon_config.write_record(self.asked["role"], self.record)
         else:
-            daemon_json.remove_record(self.asked["role"])
+            daemon_config.remove_record(self.asked["role"])
         docker_engine.read_units()
         if action == "restart":
             docker_engine.restart()
@@ -262,7 +264,7 @@ def main() -> None:
         argument_spec={
             "role": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "file": {"type": "path", "default": daemon_json.FILE},
+            "file": {"type": "path", "default": daemon_config.FILE},
             "settings": {"type": "dict", "default": {}},
             "defaults": {"type": "list", "elements": "dict", "default": []},
             "replace": {"type": "bool", "default": False},

@@ -121,10 +121,12 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images, image_digest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Record, Store
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_digest
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import Record, Store
 
 Answer = Dict[str, Any]
 

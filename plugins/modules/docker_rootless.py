@@ -58,9 +58,9 @@ import pwd
 import time
 from typing import Any, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_engine
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_engine import EngineError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import engine as docker_engine
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.engine import EngineError
 
 LINGER = "/var/lib/systemd/linger"
 SECONDS = 30

@@ -83,10 +83,10 @@ removed:
 import os
 from typing import Any, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_services as services
-from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
-from ansible_collections.tensorwright.fleet.plugins.module_utils.files import replace, text
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.files import replace, text
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import services
 
 SERVICE = {
     "service": {"type": "str", "choices": ["jupyter", "tensorboard"], "required": True},

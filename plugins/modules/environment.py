@@ -231,36 +231,32 @@ import subprocess
 from inspect import getsource
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, files, permissions, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import (
+    cache_marks,
+    native,
+    release_files,
+    runtimes,
+    session_test,
+    wheel_records,
+)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import (
     builder_user,
     bytecode,
-    cache_marks,
     conda,
-    cuda_libraries,
-    diagnosis,
-    download,
-    durable,
-    files,
-    footprints,
-    installer,
-    native,
-    package_cache,
-    permissions,
-    receipts,
-    records,
-    release_files,
-    release_pin,
-    releases,
-    runtimes,
-    safe_tree,
-    session,
-    source_build,
-    source_facts,
+    installers,
     takeover,
-    tensorflow_env,
     workshop,
 )
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.network import download, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import cuda_libraries
+from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import release_pin, tensorflow_env
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
 
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
 NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
@@ -372,7 +368,7 @@ class Builder(object):
     def wanted(self) -> str:
         """Return what this run is to make of the environment, in words."""
         words = {"rolled_back": "the release before", "absent": "it removed"}
-        asked = diagnosis.without_logins(", ".join(self.params["requirements"]))
+        asked = matcher.without_logins(", ".join(self.params["requirements"]))
         return words.get(self.params["state"], asked)
 
     def pin_nightly(self) -> None:
@@ -398,7 +394,7 @@ class Builder(object):
                 "tf-nightly", tag, indexes, params["ca_file"], params["timeout"], params["retries"], self.package_cache
             )
         except download.DownloadError as error:
-            raise installer.InstallError(diagnosis.explain(str(error)) or str(error), str(error)) from error
+            raise installers.InstallError(matcher.explain(str(error)) or str(error), str(error)) from error
 
     def contents(self) -> Dict[str, Any]:
         """Return what a release is made of; equal contents have the same name."""
@@ -418,7 +414,7 @@ class Builder(object):
     def series(self) -> str:
         """Return the planned Python's major and minor version."""
         planned = self.params["conda"]
-        return str(planned["python"]) if planned else "{}.{}".format(*installer.version_of(self.python))
+        return str(planned["python"]) if planned else "{}.{}".format(*installers.version_of(self.python))
 
     def choose(self, name: str) -> str:
         """Return the release to use: the whole one of this name, of several the one in use; where none is whole, a free name.
@@ -464,7 +460,7 @@ class Builder(object):
             return True
         try:
             self.prove(self.environment.directory(release))
-        except session.SessionError as error:
+        except session_test.SessionError as error:
             if not error.suspects_release:
                 raise
             self.distrust(release, "fails its session ({})".format(error))
@@ -484,7 +480,9 @@ class Builder(object):
             return True
         directory = self.environment.directory(release)
         wrong = permissions.look(directory)
-        spoilt = [path for place in releases.site_packages(directory) for path in records.altered(place, wrong.open)]
+        spoilt = [
+            path for place in releases.site_packages(directory) for path in wheel_records.altered(place, wrong.open)
+        ]
         if not wrong.foreign and not spoilt:
             return True
         self.distrust(release, "may have been changed by others")
@@ -511,7 +509,7 @@ class Builder(object):
 
     def stale(self) -> List[str]:
         """Return the files that runs which were killed have left outside the releases."""
-        return self.environment.stale() + installer.abandoned(self.cache)
+        return self.environment.stale() + installers.abandoned(self.cache)
 
     def clear_leftovers(self) -> None:
         """Clear what earlier runs left unfinished."""
@@ -531,7 +529,7 @@ class Builder(object):
         """Fail where the system's Python would import another TensorFlow than ours."""
         found = host.get("tensorflow")
         if found and os.sep + releases.STORE + os.sep not in found:
-            raise installer.InstallError(
+            raise installers.InstallError(
                 "{} already imports a TensorFlow that Tensorwright did not install, {}; remove that one first "
                 "(pip uninstall tensorflow), or choose tensorflow_method virtualenv".format(self.python, found)
             )
@@ -577,12 +575,12 @@ class Builder(object):
             damaged = self.damaged_wheels(directory)
         if damaged:
             why = "the installer left {} damaged; empty its cache, {}, or look for what is wrong with the disk"
-            raise installer.InstallError(why.format(damaged[0], self.cache))
+            raise installers.InstallError(why.format(damaged[0], self.cache))
 
     @staticmethod
     def damaged_wheels(directory: str) -> List[str]:
         """Return the files of a release that are not as large as their wheels brought them."""
-        return [path for place in releases.site_packages(directory) for path in records.damaged(place)]
+        return [path for place in releases.site_packages(directory) for path in wheel_records.damaged(place)]
 
     def builder_groups(self) -> Optional[List[int]]:
         """Return the groups of the user without rights who is to build; None where that is who we are. Raises StoreError."""
@@ -620,7 +618,7 @@ class Builder(object):
         with self.working() as shop:
             # Where packages' code runs while they are installed, the builder gets a cache that goes with it.
             cache = os.path.join(shop.home, "cache") if shop.account and self.runs_code() else self.cache
-            tool = installer.choose(self.params["installer"], self.params, store("tools"), cache, log, shop)
+            tool = installers.choose(self.params["installer"], self.params, store("tools"), cache, log, shop)
             tool.python = tuple(map(int, self.series().split(".")))
             compiled = self.unpack(tool, shop, directory, constraints)
             (site_packages,) = releases.site_packages(directory)
@@ -634,7 +632,7 @@ class Builder(object):
         return bool(self.params["sdists"] or self.params["conda"] or self.params["installer"]["name"] == "pip")
 
     def unpack(
-        self, tool: installer.Installer, shop: workshop.Workshop, directory: str, constraints: List[str]
+        self, tool: installers.Installer, shop: workshop.Workshop, directory: str, constraints: List[str]
     ) -> Optional[bytecode.Bytecode]:
         """Let the builder make the release, install into it, and take it over; return what is left to compile it, if anything."""
         shop.give(directory)
@@ -672,7 +670,7 @@ class Builder(object):
             write(path, text)
         self.place_cuda(directory)
 
-    def create(self, tool: installer.Installer, shop: workshop.Workshop, directory: str) -> None:
+    def create(self, tool: installers.Installer, shop: workshop.Workshop, directory: str) -> None:
         """Make the release as an empty virtualenv, or as a prefix of conda's."""
         if not self.params["conda"]:
             tool.create(self.python, directory, self.environment.name)
@@ -682,7 +680,7 @@ class Builder(object):
         safe_tree.make_directories(os.path.dirname(directory))
         maker.create(self.params["conda"]["python"], directory, self.environment.name)
 
-    def install(self, tool: installer.Installer, directory: str, bounds: str) -> None:
+    def install(self, tool: installers.Installer, directory: str, bounds: str) -> None:
         """Install what is asked for; where the index has no such TensorFlow, the wheel that the guides fetched it from serves."""
         params = self.params
         if params["wheel"]:
@@ -690,19 +688,19 @@ class Builder(object):
             return
         try:
             tool.install(directory, params["requirements"], bounds)
-        except installer.InstallError as error:
-            row = diagnosis.diagnose(error.output)
+        except installers.InstallError as error:
+            row = matcher.diagnose(error.output)
             # Nobody knows that wheel's hash, so that TLS is all that vouches for it.
             if not params["guide_url"].startswith("https://") or row is None or row.id not in NO_MATCH:
                 raise
             try:
                 self.install_wheel(tool, directory, bounds, params["guide_url"], None)
-            except installer.InstallError as second:
+            except installers.InstallError as second:
                 message = "{}; nor can it be had from {}: {}".format(error, params["guide_url"], second)
-                raise installer.InstallError(message, error.output) from second
+                raise installers.InstallError(message, error.output) from second
 
     def install_wheel(
-        self, tool: installer.Installer, directory: str, bounds: str, url: str, sha256: Optional[str]
+        self, tool: installers.Installer, directory: str, bounds: str, url: str, sha256: Optional[str]
     ) -> None:
         """Install a wheel of TensorFlow from its URL, fetched first: a login in it is for no command line and no log."""
         login = self.params["wheel_login"] if self.params["wheel"] else ""
@@ -743,13 +741,15 @@ class Builder(object):
         site_packages = releases.site_packages(directory)
         if not site_packages:
             message = "release {} is damaged: its packages are gone".format(os.path.basename(directory))
-            raise session.SessionError(message, suspects_release=True)
+            raise session_test.SessionError(message, suspects_release=True)
         extra = site_packages[0] if params["native"] else None
         python = self.python if params["native"] else os.path.join(directory, "bin", "python")
-        found = session.run(python, params["session_user"], extra)
-        wrong = session.faults(found, params["version"], params["cuda_build"])
+        found = session_test.run(python, params["session_user"], extra)
+        wrong = session_test.faults(found, params["version"], params["cuda_build"])
         if wrong:
-            raise session.SessionError("; ".join(wrong), suspects_release=found.get("tensorflow") != params["version"])
+            raise session_test.SessionError(
+                "; ".join(wrong), suspects_release=found.get("tensorflow") != params["version"]
+            )
         self.result["session"] = found
         return found
 
@@ -857,7 +857,7 @@ class Builder(object):
             "distributions": {path: sorted(seal["distributions"]) for path in releases.site_packages(directory)},
             "trees": {directory: {"files": True, "own": not self.is_shared()}},
         }
-        if receipts.write(environment.receipt, "tensorflow_pip", self.params["inputs"], footprints.record(footprint)):
+        if drift.write(environment.receipt, "tensorflow_pip", self.params["inputs"], footprints.record(footprint)):
             self.result["changed"] = True
 
     # --- state: rolled_back ---------------------------------------------------------------------------------------
@@ -1037,12 +1037,12 @@ def main() -> None:
         module.exit_json(**builder.result)
     except KeyboardInterrupt:
         fail(module, builder, "interrupted", "")
-    except (installer.InstallError, session.SessionError, native.ProbeError) as error:
+    except (installers.InstallError, session_test.SessionError, native.ProbeError) as error:
         fail(module, builder, str(error), error.output)
     except (releases.StoreError, cuda_libraries.MissingError, subprocess.SubprocessError) as error:
         fail(module, builder, str(error), "")
     except OSError as error:
-        fail(module, builder, "; ".join(filter(None, (str(error), diagnosis.explain(str(error))))), "")
+        fail(module, builder, "; ".join(filter(None, (str(error), matcher.explain(str(error))))), "")
 
 
 def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None:
@@ -1056,10 +1056,10 @@ def fail(module: Any, builder: Optional[Builder], why: str, output: str) -> None
     state = "release {} {} in use".format(current, "is now" if switched else "stays")
     state = state if current else "nothing was put in its place"
     if builder is not None and (builder.inodes_are_gone or inodes_are_gone(builder.environment.store)):
-        why = why.replace(diagnosis.explain(FULL), NO_INODES)
-    msg = diagnosis.without_logins("{}: {}; {}".format(path, why, state))
+        why = why.replace(matcher.explain(FULL), NO_INODES)
+    msg = matcher.without_logins("{}: {}; {}".format(path, why, state))
     there = {"log": log} if output and os.path.isfile(log) else {}
-    module.fail_json(msg=msg, output=diagnosis.without_logins(output[-4000:]), changed=switched, **there)
+    module.fail_json(msg=msg, output=matcher.without_logins(output[-4000:]), changed=switched, **there)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ processes:
 import time
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import gpu_processes
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import gpu_processes
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ import grp
 import pwd
 from typing import Any, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
 
 
 def members(group: str) -> Optional[List[str]]:

@@ -74,8 +74,8 @@ import pwd
 import stat
 from typing import Any, Dict, List
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import safe_tree
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
 
 TEXT = "The directory in which this file lies was made by Tensorwright, which removes it with all that is in it.\n"
 

@@ -92,8 +92,9 @@ repaired:
 
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import nvidia_apt, package_cache
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import nvidia_repository
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.network import package_cache
 
 
 def main() -> None:
@@ -115,22 +116,22 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked = module.params
-    edit = nvidia_apt.Edit(module.check_mode)
+    edit = nvidia_repository.Edit(module.check_mode)
     answer: Any = {}
     try:
         if asked["state"] == "absent":
-            nvidia_apt.absent(edit)
-            for place in (asked["url"], nvidia_apt.mirror_file("nvidia")):
-                for path in nvidia_apt.lists_of(place) if edit.changed else ():
+            nvidia_repository.absent(edit)
+            for place in (asked["url"], nvidia_repository.mirror_file("nvidia")):
+                for path in nvidia_repository.lists_of(place) if edit.changed else ():
                     edit.remove(path)
         else:
-            answer["files"] = sorted(nvidia_apt.present(edit, asked).values())
-            place = nvidia_apt.place_of("nvidia", asked["url"], package_cache.Cache(asked["package_cache"]))
-            if not nvidia_apt.lists_of(place):
+            answer["files"] = sorted(nvidia_repository.present(edit, asked).values())
+            place = nvidia_repository.place_of("nvidia", asked["url"], package_cache.Cache(asked["package_cache"]))
+            if not nvidia_repository.lists_of(place):
                 edit.changed = True
             if edit.changed and not module.check_mode:
-                nvidia_apt.update(asked["url"], place)
-    except nvidia_apt.RepositoryError as error:
+                nvidia_repository.update(asked["url"], place)
+    except nvidia_repository.RepositoryError as error:
         module.fail_json(msg=str(error), repaired=edit.repaired, changed=edit.changed)
     except OSError as error:
         module.fail_json(

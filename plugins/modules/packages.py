@@ -108,15 +108,11 @@ import os
 import time
 from typing import Any, Dict, List, Set
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    files,
-    host_lock,
-    package_set,
-    receipts,
-    safe_tree,
-)
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
-from ansible_collections.tensorwright.fleet.plugins.module_utils.package_set import PackagesError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import packages as package_set
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt.packages import PackagesError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files, host_lock, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 
 BLACKLIST = "/etc/apt/apt.conf.d/52tensorwright-{0}"
 LISTS = "/var/lib/apt/lists"
@@ -136,7 +132,7 @@ class Work:
         role = self.asked["role"]
         self.file = BLACKLIST.format(role)
         self.together = [request for requests in self.asked["together"].values() for request in requests]
-        known = receipts.of_roles()
+        known = drift.of_roles()
         ours = known.pop(role, {})
         self.held_before = set(ours.get("held") or [])
         self.had_before = set(ours.get("packages") or {}) | self.held_before
@@ -218,7 +214,7 @@ class Work:
         asked = self.asked
         held = coming & (package_set.names(asked["names"]) | set(asked["same_version"]))
         of_those = package_set.names(self.together)
-        receipts.intend(
+        drift.intend(
             asked["role"],
             {
                 "packages": sorted(coming - of_those),
@@ -230,7 +226,7 @@ class Work:
         )
         for role, requests in sorted(asked["together"].items()):
             names = sorted(coming & package_set.names(requests))
-            receipts.intend(role, {"packages": names, "held": names})
+            drift.intend(role, {"packages": names, "held": names})
 
     def _may_go(self, name: str) -> bool:
         return name in self.packages and self.packages[name].maker and name not in self.of_others
@@ -267,7 +263,7 @@ class Work:
             self.changed = True
             self.changes += ["hold {0}".format(name) for name in loose]
             if not self.rehearse:
-                receipts.intend(self.asked["role"], {"held": loose, "files": [self.file]})
+                drift.intend(self.asked["role"], {"held": loose, "files": [self.file]})
                 package_set.run(["apt-mark", "hold"] + loose)
 
     def _blacklist(self, names: Set[str]) -> None:

@@ -160,8 +160,9 @@ footprint:
 import os
 from typing import Any, Dict
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, host_lock, receipts
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import host_lock
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
 
 FOOTPRINT: Dict[str, Any] = {
     "packages": {"type": "raw", "default": []},
@@ -200,17 +201,17 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked = module.params
-    answer: Dict[str, Any] = {"file": asked["file"] or os.path.join(receipts.DIRECTORY, asked["role"] + ".json")}
+    answer: Dict[str, Any] = {"file": asked["file"] or os.path.join(drift.DIRECTORY, asked["role"] + ".json")}
     try:
         if asked["state"] == "absent":
-            answer["changed"] = receipts.remove(answer["file"], module.check_mode)
+            answer["changed"] = drift.remove(answer["file"], module.check_mode)
         elif asked["state"] == "intended":
-            answer["changed"] = receipts.intend(
+            answer["changed"] = drift.intend(
                 asked["role"], asked["footprint"], asked["environments"], module.check_mode
             )
         else:
             answer["footprint"] = footprints.record(asked["footprint"])
-            answer["changed"] = receipts.write(
+            answer["changed"] = drift.write(
                 *(answer["file"], asked["role"], asked["inputs"], answer["footprint"]),
                 check_mode=module.check_mode,
                 environments=asked["environments"],

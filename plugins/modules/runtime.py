@@ -89,16 +89,13 @@ removed:
 import os
 from typing import Any, Dict
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    diagnosis,
-    footprints,
-    installer,
-    receipts,
-    releases,
-    runtimes,
-    safe_tree,
-)
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import runtimes
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import installers
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
 
 
 def provide(module: Any, store: runtimes.Runtimes, answer: Dict[str, Any]) -> None:
@@ -128,7 +125,7 @@ def write_receipt(store: runtimes.Runtimes, asked: Dict[str, Any], sha256: str, 
         "files": [store.seal(name, sha256), os.path.realpath(store.program(name, sha256))],
         "links": [store.link(name)],
     }
-    if receipts.write(store.receipt(name), asked["role"], asked["inputs"], footprints.record(footprint)):
+    if drift.write(store.receipt(name), asked["role"], asked["inputs"], footprints.record(footprint)):
         answer["changed"] = True
 
 
@@ -164,10 +161,10 @@ def main() -> None:
         else:
             with environment.locked(asked["lock_timeout"]), store.locked(asked["lock_timeout"]):
                 provide(module, store, answer)
-    except (installer.InstallError, releases.StoreError, OSError) as error:
+    except (installers.InstallError, releases.StoreError, OSError) as error:
         msg = "{} cannot be provided for {}: {}".format(asked["name"], asked["path"], error)
         output = getattr(error, "output", "")[-4000:]
-        module.fail_json(msg=diagnosis.without_logins(msg), output=diagnosis.without_logins(output))
+        module.fail_json(msg=matcher.without_logins(msg), output=matcher.without_logins(output))
     module.exit_json(**answer)
 
 

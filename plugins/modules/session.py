@@ -54,8 +54,13 @@ session:
 import os
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import records, release_files, releases, session
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import (
+    release_files,
+    session_test,
+    wheel_records,
+)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
 
 
 def main() -> None:
@@ -72,16 +77,16 @@ def main() -> None:
     )
     python, release = module.params["python"], os.path.realpath(module.params["release"])
     places = releases.site_packages(release) if module.params["release"] else []
-    damaged = [path for place in places for path in records.damaged(place, thoroughly=True)]
+    damaged = [path for place in places for path in wheel_records.damaged(place, thoroughly=True)]
     if damaged:
         remedy = "site.yml with -e tensorflow_rebuild=true builds it anew beside this one"
         module.fail_json(msg="{} {}; {}".format(release, release_files.words(release, damaged), remedy))
     try:
-        found = session.run(python, module.params["user"])
-    except (session.SessionError, OSError) as error:
+        found = session_test.run(python, module.params["user"])
+    except (session_test.SessionError, OSError) as error:
         output = getattr(error, "output", "")
         module.fail_json(msg="{}: {}".format(python, error), output=output[-4000:])
-    wrong = session.faults(found, module.params["version"], module.params["cuda_build"])
+    wrong = session_test.faults(found, module.params["version"], module.params["cuda_build"])
     if wrong:
         module.fail_json(msg="{}: {}".format(python, "; ".join(wrong)), session=found)
     module.exit_json(changed=False, session=found)

@@ -200,16 +200,13 @@ import os
 import time
 from typing import Any, Dict
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    diagnosis,
-    footprints,
-    receipts,
-    releases,
-    safe_tree,
-    source_build,
-    source_facts,
-)
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
 
 TEXTS = ("key", "version", "url", "tag", "bazel")
 
@@ -256,7 +253,7 @@ def keep(module: Any, environment: releases.Environment, answer: Dict[str, Any])
     records = [(place, place.record()) for place in places]
     files = [path for place, record in records if record for path in (record["path"], place.path(source_facts.RECORD))]
     receipt = os.path.join(environment.shared(source_facts.BUILDS), environment.name + ".json")
-    written = receipts.write(
+    written = drift.write(
         receipt, "tensorflow_source", asked["inputs"], footprints.record({"files": files}), module.check_mode
     )
     answer["removed"] = source_build.surplus(environment)
@@ -321,8 +318,8 @@ def main() -> None:
         log = os.path.join(place, "build.log")
         verb = "is not yet" if isinstance(error, source_build.PatienceError) else "cannot be"
         module.fail_json(
-            msg=diagnosis.without_logins("TensorFlow {} built in {}: {}".format(verb, place, error)),
-            output=diagnosis.without_logins(getattr(error, "output", "")[-4000:]),
+            msg=matcher.without_logins("TensorFlow {} built in {}: {}".format(verb, place, error)),
+            output=matcher.without_logins(getattr(error, "output", "")[-4000:]),
             **({"log": log} if os.path.isfile(log) else {}),
         )
     module.exit_json(**answer)

@@ -131,8 +131,12 @@ ansible_facts:
 
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import host, location, nvidia, pci, receipts
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import location
+from ansible_collections.tensorwright.fleet.plugins.module_utils.facts import gather
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import driver as nvidia
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import pci
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 
 
 def main() -> None:
@@ -142,7 +146,7 @@ def main() -> None:
             # Not of the type path, which would expand $VARIABLES and hide what was given.
             "path": {"type": "str", "default": "~/tensorflow"},
             "environments": {"type": "raw", "default": []},
-            "receipts_dir": {"type": "path", "default": receipts.DIRECTORY},
+            "receipts_dir": {"type": "path", "default": drift.DIRECTORY},
             "pci_devices": {"type": "path", "default": pci.DEVICES},
             "driver_proc": {"type": "path", "default": nvidia.PROC},
             "docker_data_root": {"type": "str"},
@@ -152,7 +156,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked = module.params
-    facts = host.gather(
+    facts = gather.gather(
         location.paths(asked["path"], asked["environments"]),
         asked["receipts_dir"],
         asked["pci_devices"],

@@ -92,17 +92,11 @@ import pwd
 import shutil
 from typing import Any, Dict, List, Set
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    files,
-    group_environments,
-    host_lock,
-    permissions,
-    receipts,
-    safe_tree,
-    tensorflow_env,
-    users_files,
-)
-from ansible_collections.tensorwright.fleet.plugins.module_utils.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files, host_lock, permissions, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import tensorflow_env
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
+from ansible_collections.tensorwright.fleet.plugins.module_utils.users import access_files, group_environments
 
 PAM_UPDATE = "pam-auth-update"
 ROLE = "tensorflow_users"
@@ -119,7 +113,7 @@ class Work:
         self.module = module
         self.asked = module.params
         self.rehearse = module.check_mode
-        self.former = receipts.of_role(ROLE)
+        self.former = drift.of_role(ROLE)
         self.absent = self.asked["state"] == "absent"
         self.groups = [
             group_environments.Group(
@@ -143,10 +137,10 @@ class Work:
         for group in self.groups:
             self.provide(group)
         self.leave_groups()
-        former = set(self.former.get("files") or {}) - set(users_files.PAM_RESULTS)
+        former = set(self.former.get("files") or {}) - set(access_files.PAM_RESULTS)
         gone = sorted(path for path in former - set(wanted) if self.may_go(path))
-        if users_files.PAM_PROFILE in gone and not self.rehearse:
-            self.update_pam("--remove", os.path.basename(users_files.PAM_PROFILE))
+        if access_files.PAM_PROFILE in gone and not self.rehearse:
+            self.update_pam("--remove", os.path.basename(access_files.PAM_PROFILE))
         for path in gone:
             self.changes.append("remove " + path)
             if not self.rehearse:
@@ -159,13 +153,13 @@ class Work:
             "changes": self.changes,
             "notes": self.notes,
             "footprint": {
-                "files": sorted(wanted) + list(users_files.PAM_RESULTS) * (users_files.PAM_PROFILE in wanted),
+                "files": sorted(wanted) + list(access_files.PAM_RESULTS) * (access_files.PAM_PROFILE in wanted),
                 "members": members,
                 "trees": {group.path: {"group": group.name, "private": group.private} for group in self.groups},
             },
         }
 
-    def intend(self, wanted: users_files.Files) -> None:
+    def intend(self, wanted: access_files.Files) -> None:
         """Write down what is about to be made and who is about to get rights: a run that is cut off then forgets nobody."""
         members: Dict[str, List[str]] = {}
         for row in [] if self.absent else self.asked["groups"]:
@@ -173,34 +167,34 @@ class Work:
         trees = {group.path: {"group": group.name, "private": group.private} for group in self.groups}
         request = {"files": sorted(wanted), "members": members, "trees": trees}
         if not self.absent:
-            receipts.intend(ROLE, request, check_mode=self.rehearse)
+            drift.intend(ROLE, request, check_mode=self.rehearse)
 
     def may_go(self, path: str) -> bool:
         """Whether a file that the receipt names is there, and is one that this role writes: it says so itself."""
         if not os.path.lexists(path):
             return False
-        if path == users_files.PAM_PROFILE or users_files.MARK in files.text(path):
+        if path == access_files.PAM_PROFILE or access_files.MARK in files.text(path):
             return True
         self.notes.append("{0} stays, as it is no longer what Tensorwright wrote.".format(path))
         return False
 
     # --- what is wanted -------------------------------------------------------------------------------------------
 
-    def files(self) -> users_files.Files:
+    def files(self) -> access_files.Files:
         """Return all files that are wanted but for the registry, which names the directories made for them."""
         asked = self.asked
-        environments = users_files.read(asked["environments"])
-        wanted = users_files.command()
+        environments = access_files.read(asked["environments"])
+        wanted = access_files.command()
         if asked["profile"]:
-            wanted.update(users_files.profile(environments))
-        wanted.update(users_files.modulefiles(environments, users_files.module_directories(asked["modules"])))
+            wanted.update(access_files.profile(environments))
+        wanted.update(access_files.modulefiles(environments, access_files.module_directories(asked["modules"])))
         if asked["kernels"]:
-            wanted.update(users_files.kernels(environments))
-        wanted.update(users_files.sessions(asked["gpus"], asked["memory_growth"]))
+            wanted.update(access_files.kernels(environments))
+        wanted.update(access_files.sessions(asked["gpus"], asked["memory_growth"]))
         wanted[tensorflow_env.REGISTRY] = ("", 0o644)
         return wanted
 
-    def refuse(self, wanted: users_files.Files) -> None:
+    def refuse(self, wanted: access_files.Files) -> None:
         """Fail before any change for what cannot be."""
         for group in self.groups:
             wrong = group_environments.faults(group)
@@ -217,10 +211,10 @@ class Work:
                     raise UsersError("there is no user {0} to be put into group {1}".format(user, row["name"]))
         ours = self.former.get("files") or {}
         for path in wanted:
-            known = path in ours or path == users_files.PAM_PROFILE or users_files.MARK in files.text(path)
+            known = path in ours or path == access_files.PAM_PROFILE or access_files.MARK in files.text(path)
             if os.path.lexists(path) and not known:
                 raise UsersError("{0} is there already and was not made by Tensorwright; move it away".format(path))
-        if users_files.PAM_PROFILE in wanted and not shutil.which(PAM_UPDATE):
+        if access_files.PAM_PROFILE in wanted and not shutil.which(PAM_UPDATE):
             raise UsersError("GPUs are given to sessions by {0}, which this host does not have".format(PAM_UPDATE))
 
     # --- groups ---------------------------------------------------------------------------------------------------
@@ -233,7 +227,7 @@ class Work:
         for row in [] if self.absent else self.asked["groups"]:
             wanted.setdefault(str(row["name"]), []).extend(map(str, row.get("members") or []))
         for group in sorted(set(wanted) | set(former)):
-            there = receipts.members(group)
+            there = drift.members(group)
             names, ours = wanted.get(group, []), former.get(group, [])
             for user in sorted(set(names) - set(there)):
                 self.membership("--add", user, group)
@@ -286,7 +280,7 @@ class Work:
 
     # --- files ----------------------------------------------------------------------------------------------------
 
-    def write(self, wanted: users_files.Files) -> None:
+    def write(self, wanted: access_files.Files) -> None:
         """Write the files that are not as wanted; the registry first, which names the directories that are about to be made."""
         if not self.rehearse:
             self.made.update(name for path in wanted for name in missing_directories(os.path.dirname(path)))
@@ -296,8 +290,8 @@ class Work:
             content, mode = wanted[path]
             if path == tensorflow_env.REGISTRY:
                 rows = [group._asdict() for group in self.groups]
-                environments = users_files.read(self.asked["environments"])
-                content = users_files.registry(environments, rows, sorted(self.made))[path][0]
+                environments = access_files.read(self.asked["environments"])
+                content = access_files.registry(environments, rows, sorted(self.made))[path][0]
             if files.text(path) == content and os.stat(path).st_mode & 0o7777 == mode:
                 continue
             self.changes.append("write " + path)
@@ -320,23 +314,23 @@ class Work:
 
     # --- PAM ------------------------------------------------------------------------------------------------------
 
-    def apply_pam(self, wanted: users_files.Files) -> None:
+    def apply_pam(self, wanted: access_files.Files) -> None:
         """Let PAM's own tool take the profile up where it changed, or somebody has taken it out."""
-        if users_files.PAM_PROFILE not in wanted:
+        if access_files.PAM_PROFILE not in wanted:
             return
-        fresh = "write " + users_files.PAM_PROFILE in self.changes
-        taken = all(users_files.PAM_SETTINGS in files.text(path) for path in users_files.PAM_RESULTS)
+        fresh = "write " + access_files.PAM_PROFILE in self.changes
+        taken = all(access_files.PAM_SETTINGS in files.text(path) for path in access_files.PAM_RESULTS)
         if taken and not fresh:
             return
         if not fresh:
             self.changes.append("give sessions their GPUs again")
         if self.rehearse:
             return
-        self.update_pam("--enable", os.path.basename(users_files.PAM_PROFILE))
-        if not all(users_files.PAM_SETTINGS in files.text(path) for path in users_files.PAM_RESULTS):
+        self.update_pam("--enable", os.path.basename(access_files.PAM_PROFILE))
+        if not all(access_files.PAM_SETTINGS in files.text(path) for path in access_files.PAM_RESULTS):
             raise UsersError(
                 "{0} was changed by hand, so {1} left it alone; run {1} --force once, then run again".format(
-                    users_files.PAM_RESULTS[0], PAM_UPDATE
+                    access_files.PAM_RESULTS[0], PAM_UPDATE
                 )
             )
 

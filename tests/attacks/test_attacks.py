@@ -18,7 +18,7 @@ import yaml
 from tests.attacks import rig
 from tests.hosts import Host, inside, ssh_arguments
 from tests.hosts.keys import KEY
-from tests.runs import run
+from tests.support.runs import run
 
 TRIES = 500
 # What the receipts name, and would be gone if they were believed.

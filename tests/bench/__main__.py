@@ -20,7 +20,7 @@ from tests.bench.race import ROUNDS, Contestant, quietly, race
 from tests.hosts import Host, down, up
 from tests.hosts.images import site_certificates
 from tests.hosts.keys import KEY
-from tests.runs import ROOT, SESSION, command
+from tests.support.runs import ROOT, SESSION, command
 
 
 def remove(*paths: Path) -> None:

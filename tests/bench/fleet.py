@@ -34,7 +34,7 @@ from tests.hosts import Host, down, up
 from tests.hosts.containers import gateway, inside, podman
 from tests.hosts.images import site_certificates
 from tests.hosts.keys import KEY
-from tests.runs import RECAP, ROOT, SESSION, command
+from tests.support.runs import RECAP, ROOT, SESSION, command
 
 GROUP = "bench-fleet"
 DISTRIBUTIONS = ("debian12", "debian13")

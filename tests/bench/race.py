@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.runs import ROOT, environment
+from tests.support.runs import ROOT, environment
 
 ROUNDS = 5
 

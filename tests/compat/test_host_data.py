@@ -123,7 +123,7 @@ def test_a_host_that_says_too_much_is_refused_in_a_sentence(core: Path, tmp_path
 
 def test_the_mark_of_the_oldest_goes_all_the_way_down() -> None:
     program = (
-        "from ansible_collections.tensorwright.fleet.plugins.plugin_utils.untrusted import untrusted, untrusted_result\n"
+        "from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.untrusted import untrusted, untrusted_result\n"
         "found = untrusted_result(lambda: {'{{ a }}': [{'b': ('{{ c }}', 1, None)}]})()\n"
         "texts = [*found, found['{{ a }}'][0]['b'][0], untrusted('{{ d }}')]\n"
         "print([getattr(text, '__UNSAFE__', False) for text in texts])\n"

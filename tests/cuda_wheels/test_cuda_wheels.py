@@ -24,7 +24,7 @@ from tests.doubles import gpu_host
 from tests.doubles.shared_object import shared_object
 from tests.hosts import Host, down, inside, ssh_arguments, up
 from tests.hosts.keys import KEY
-from tests.runs import GREETING, Run, run
+from tests.support.runs import GREETING, Run, run
 
 GROUP = "cuda-wheels"
 DRIVER = "580.159.04"

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
 from tests.doubles.nvidia_repository import server
 from tests.doubles.nvidia_repository.debs import Deb

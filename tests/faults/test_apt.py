@@ -15,7 +15,7 @@ import pytest
 from tests.faults.test_runs_that_are_cut_off import THEIRS, host, inventory
 from tests.hosts import state
 from tests.hosts.containers import Host, inside
-from tests.runs import ROOT, Run, command, environment, run
+from tests.support.runs import ROOT, Run, command, environment, run
 
 __all__ = ["host", "inventory"]
 

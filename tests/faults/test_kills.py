@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests import interruptions, power_cuts
-from tests.unit.environments import Site, run_module
+from tests.support import interruptions, power_cuts
+from tests.unit.support.environment_site import Site, run_module
 
 
 def healed(site: Site, parameters: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from tests.hosts import state
 from tests.hosts.containers import Host, Platform, down, inside, up
 from tests.hosts.keys import KEY, ssh_arguments
-from tests.runs import ROOT, command, environment
+from tests.support.runs import ROOT, command, environment
 
 CALLBACKS = Path(__file__).parent / "callbacks"
 KILLED = -9

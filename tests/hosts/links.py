@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tests.hosts.containers import Host, connection_of, in_network_of, podman
-from tests.runs import ROOT
+from tests.support.runs import ROOT
 
 DELAY_MS = 50
 LOSS = 0.01

@@ -7,7 +7,7 @@ A new release upstream, a wheel more or less, a changed requirement: each shows 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
 from script import refresh_tables
 

@@ -9,9 +9,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 CHANNEL = "https://conda.anaconda.org/conda-forge/noarch/repodata.json.zst"
 VERSION = "1.15.5"  # on Python 3.7, which few machines have

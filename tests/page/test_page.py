@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import report
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import document as report
 
-from tests.browser import ask, free_port, session
-from tests.unit.plugin_utils.fleets import fleet
+from tests.support.browser import ask, free_port, session
+from tests.unit.plugin_utils.report.made_up_runs import fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "reports" / "page"

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import host_lock
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import host_lock
 
 from tests.doubles.package_index import PackageIndex
-from tests.unit.environments import Site
+from tests.unit.support.environment_site import Site
 
 
 @pytest.fixture(autouse=True)

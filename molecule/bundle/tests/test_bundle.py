@@ -13,7 +13,7 @@ from testinfra.host import Host as Login
 from tests.hosts import cut_off, scenario_hosts
 from tests.hosts.bundles import Server, served
 from tests.hosts.containers import gateway
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 MACHINES = ["debian12", "debian13"]
 

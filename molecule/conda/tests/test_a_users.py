@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 MACHINES = ["server", "workstation"]
 PATHS = {"server": "/opt", "workstation": "/home/alice"}
@@ -70,7 +70,7 @@ def test_requirements_of_all_packages_are_met(machine: Host, alice: Login) -> No
 def test_what_a_sound_run_printed_is_no_known_trouble(root: Login) -> None:
     printed = root.check_output("cat /opt/.tensorwright/log/tensorflow.log")
     assert len(printed) > 100
-    assert diagnosis.claims(printed) == []
+    assert matcher.claims(printed) == []
 
 
 def test_a_second_run_changes_nothing_when_receipts_are_not_trusted(inventory: Path) -> None:

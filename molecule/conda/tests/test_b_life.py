@@ -6,7 +6,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, state
-from tests.runs import Run
+from tests.support.runs import Run
 
 MACHINES = ["server", "workstation"]
 PATHS = {"server": "/opt", "workstation": "/home/alice"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, inside, state
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 MACHINES = ["laboratory"]
 SOURCE = "/etc/apt/sources.list.d/tensorwright-deadsnakes.list"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 MACHINES = ["debian12", "ubuntu2404"]
 

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis, troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import catalog, matcher
 
 from tests.doubles.package_index import BREAK, HANG, WRONG_HASH, PackageIndex
 from tests.doubles.wheels import Wheel
 from tests.hosts import Host, scenario_hosts
 from tests.hosts.containers import gateway, podman
-from tests.provocations import Provocation
-from tests.runs import ROOT
+from tests.support.provocations import Provocation
+from tests.support.runs import ROOT
 
 # To be looked at, and copied to the unit tests' data when a program has changed its words.
 RECORDS = ROOT / "reports" / "diagnosis"
@@ -122,7 +122,7 @@ def claimed(machine: Host, addresses: dict[str, str]) -> Callable[[Provocation, 
         RECORDS.mkdir(parents=True, exist_ok=True)
         record = RECORDS / f"{one.name}-{machine.name}.txt"
         record.write_text(f"# provoked on {machine.name}\n{recorded(output, addresses)}")
-        assert [row.id for row in diagnosis.claims(output)] == [one.row], output
+        assert [row.id for row in matcher.claims(output)] == [one.row], output
         SEEN.add(one.row)
 
     return check
@@ -130,7 +130,7 @@ def claimed(machine: Host, addresses: dict[str, str]) -> Callable[[Provocation, 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the share of the rows that were provoked for real."""
-    rows = {row.id for row in troubles.ROWS}
+    rows = {row.id for row in catalog.ROWS}
     never = ", ".join(sorted(rows - SEEN))
     terminalreporter.write_line(
         f"Provoked for real: {len(SEEN)} of {len(rows)} rows ({len(SEEN) * 100 // len(rows)} %)."

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.hosts import Host
-from tests.provocations import BOTH, PROVOCATIONS, Provocation
+from tests.support.provocations import BOTH, PROVOCATIONS, Provocation
 
 CASES = [(host, one) for host in BOTH for one in PROVOCATIONS if host in one.on and not one.installed]
 

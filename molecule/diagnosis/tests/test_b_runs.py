@@ -11,8 +11,8 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, differences, inside, scenario_hosts
-from tests.provocations import PROVOCATIONS, Provocation
-from tests.runs import GREETING, Run, run
+from tests.support.provocations import PROVOCATIONS, Provocation
+from tests.support.runs import GREETING, Run, run
 
 INSTALLED = [one for one in PROVOCATIONS if one.installed]
 ON_12 = pytest.mark.parametrize("machine", ["debian12"], indirect=True, scope="session")

@@ -9,7 +9,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles import container_image
 from tests.hosts import Host, inside
-from tests.runs import Run
+from tests.support.runs import Run
 
 MACHINES = ["debian12", "debian13"]
 PLAY = "playbooks/docker.yml"

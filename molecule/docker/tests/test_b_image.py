@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from testinfra.host import Host as Login
 
-from tests import browser
 from tests.doubles import container_image, docker_hub, tensorflow_image
 from tests.hosts import Host, inside, scenario_hosts, state
-from tests.runs import GREETING, SESSION, run
+from tests.support import browser
+from tests.support.runs import GREETING, SESSION, run
 
 MACHINES = ["debian12", "debian13"]
 HUB = f"{tensorflow_image.HUB_NAME}:{tensorflow_image.VERSION}"

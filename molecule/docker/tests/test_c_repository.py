@@ -10,7 +10,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles import nvidia_repository
 from tests.hosts import Host, inside
-from tests.runs import Run
+from tests.support.runs import Run
 
 MACHINES = ["upstream"]
 PLAY = "playbooks/docker.yml"

@@ -7,7 +7,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, state
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 PYTHONS = {
     "/opt/tensorflow": ("/opt/tensorflow/bin/python", "2.21.0"),

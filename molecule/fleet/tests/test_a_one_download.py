@@ -10,7 +10,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles.package_origin import REQUESTS
 from tests.hosts import Host, inside, links, scenario_hosts
-from tests.runs import GREETING, SESSION, Run, run
+from tests.support.runs import GREETING, SESSION, Run, run
 
 ONE_OF_EACH = ["host01", "host02", "host07", "host08", "host11"]  # a release, a distribution and a method each
 CACHE_FILES = "/var/cache/tensorwright-package-cache"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.hosts import Host, links, scenario_hosts
-from tests.runs import ROOT, command, environment, run
+from tests.support.runs import ROOT, command, environment, run
 
 CUT_OFF = "host12"  # nothing reaches it any more, this machine included
 WITHOUT_CACHE = "host13"  # this machine reaches it, but it reaches nothing

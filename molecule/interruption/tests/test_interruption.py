@@ -16,7 +16,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, cut_off, reconnect
-from tests.runs import GREETING, ROOT, SESSION, Run, command, environment
+from tests.support.runs import GREETING, ROOT, SESSION, Run, command, environment
 
 INSTALLER = "[/]uv.* pip install"  # the brackets keep pgrep's own shell from matching
 WHEEL_BEGUN = 60_000_000  # bytes received; what is not TensorFlow's own wheel is smaller

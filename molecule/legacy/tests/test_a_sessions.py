@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import diagnosis
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
-from tests.runs import GREETING, run
+from tests.support.runs import GREETING, run
 
 # Typed at the guides' >>> prompt.
 GUIDE = """
@@ -60,7 +60,7 @@ def test_the_systems_python3_is_not_touched(alice: Login) -> None:
 def test_what_a_sound_run_printed_is_no_known_trouble(root: Login) -> None:
     printed = root.check_output("cat /opt/.tensorwright/log/tensorflow.log /var/log/apt/term.log")
     assert len(printed) > 100
-    assert diagnosis.claims(printed) == []
+    assert matcher.claims(printed) == []
 
 
 def test_a_second_run_changes_nothing_when_receipts_are_not_trusted(inventory: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, Run
+from tests.support.runs import GREETING, Run
 
 MACHINES = ["environment"]
 LOGIN = "bob:s3cret-word"

@@ -6,7 +6,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, ssh_arguments
-from tests.runs import GREETING, RECAP, ROOT, SESSION
+from tests.support.runs import GREETING, RECAP, ROOT, SESSION
 
 
 @pytest.fixture(scope="module")

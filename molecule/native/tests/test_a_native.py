@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 MACHINES = ["debian12", "debian13"]
 

@@ -6,7 +6,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 VERSION = "import tensorflow; print(tensorflow.__version__)"
 PYTHONS = {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, state
-from tests.runs import Run
+from tests.support.runs import Run
 
 THEIRS = ("/home/alice/", "/home/bob/")  # what TensorFlow writes down about its users
 

@@ -11,8 +11,8 @@ from testinfra.host import Host as Login
 from tests.doubles import gpu_host
 from tests.hosts import Host, inside
 from tests.hosts.restarts import restarted
-from tests.runs import Run, run
-from tests.traces import traces
+from tests.support.runs import Run, run
+from tests.support.traces import traces
 
 DRIVERS = {"a100": "580.95.05", "h100": "580.95.05", "v100": "465.19.01"}
 # The guides' set for TensorFlow 1.10, and the current one with CUDA from apt, as name → version.

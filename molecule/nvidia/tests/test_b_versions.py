@@ -12,8 +12,8 @@ from testinfra.host import Host as Login
 from tests.doubles import gpu_host
 from tests.doubles.gpu_host import STAND_IN
 from tests.hosts import Host, inside
-from tests.runs import Run, run
-from tests.traces import traces
+from tests.support.runs import Run, run
+from tests.support.traces import traces
 
 HOME = "/usr/local/tensorrt-3.0.4"
 LOADER = "/etc/ld.so.conf.d/tensorwright-tensorrt-3.0.4.conf"

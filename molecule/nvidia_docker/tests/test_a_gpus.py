@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 from testinfra.host import Host as Login
 
 from tests.doubles import container_image, docker_repository, gpu_host
 from tests.hosts import Host, inside
-from tests.runs import Run
+from tests.support.runs import Run
 
 PLAY = "playbooks/docker.yml"
 TOOLKIT = tables.load().toolkit

@@ -13,7 +13,7 @@ from testinfra.host import Host as Login
 from tests.doubles import gpu_host
 from tests.doubles.shared_object import CUDA, shared_object
 from tests.hosts import Host, inside
-from tests.runs import GREETING, Run
+from tests.support.runs import GREETING, Run
 
 HOME, OTHER = "/usr/local/cuda-12.3", "/usr/local/cuda-12.2"
 SYSTEM = "/usr/lib/x86_64-linux-gnu"

@@ -7,7 +7,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles import nvidia_repository
 from tests.hosts import Host
-from tests.runs import Run
+from tests.support.runs import Run
 
 FORBIDDEN = "Package: *\nPin: release l=NVIDIA CUDA\nPin-Priority: -1\n"
 UNINSTALLER = "/usr/local/cuda-12.3/bin/cuda-uninstaller"

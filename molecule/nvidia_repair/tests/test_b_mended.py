@@ -7,7 +7,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles import gpu_host, nvidia_repository
 from tests.hosts import Host, inside
-from tests.runs import Run
+from tests.support.runs import Run
 
 REPOSITORY = "http://nvidia_repair-nvidia-repository/compute/cuda/repos/ubuntu2204/x86_64"
 LEARNING = "http://nvidia_repair-nvidia-repository/compute/machine-learning/repos/ubuntu1804/x86_64"

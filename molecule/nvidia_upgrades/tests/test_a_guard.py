@@ -7,7 +7,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles import gpu_host
 from tests.hosts import Host, inside
-from tests.runs import Run
+from tests.support.runs import Run
 
 MACHINES = ["a100"]
 PROCESSES = f"{gpu_host.STAND_IN}/nvidia-smi/processes"

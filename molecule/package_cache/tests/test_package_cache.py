@@ -17,7 +17,7 @@ from testinfra.host import Host as Login
 from tests.doubles.slow_origin import MB, SlowOrigin, content
 from tests.hosts import scenario_hosts, state
 from tests.hosts.containers import gateway
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 HOSTS = {host.name: host for host in scenario_hosts()}
 CACHE = f"http://{HOSTS['cache'].address}:8180"

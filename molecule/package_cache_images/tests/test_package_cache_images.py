@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import bundle_images
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.bundle import images as bundle_images
 from testinfra.host import Host as Login
 
 from tests.doubles import docker_hub, false_mirror, tensorflow_image
 from tests.hosts import inside, scenario_hosts, state
 from tests.hosts.containers import address_of, podman
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 GROUP = os.environ.get("MOLECULE_SCENARIO_NAME", "")
 HOSTS = {host.name: host for host in scenario_hosts()}

@@ -8,7 +8,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, differences
-from tests.runs import Run
+from tests.support.runs import Run
 
 I686_PORT = 2222
 

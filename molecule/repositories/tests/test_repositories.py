@@ -14,7 +14,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import scenario_hosts
-from tests.runs import run
+from tests.support.runs import run
 
 GROUP = os.environ.get("MOLECULE_SCENARIO_NAME", "")
 HOSTS = {host.name: host for host in scenario_hosts()}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 # Waits with a part of TensorFlow unimported until it is told to go on, then says where the rest came from.
 PROCESS = """

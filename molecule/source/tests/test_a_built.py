@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION, run
+from tests.support.runs import GREETING, SESSION, run
 
 BUILDS = "/opt/.tensorwright/builds"
 

@@ -8,7 +8,7 @@ from testinfra.host import Host as Login
 
 from tests.doubles.source_tree import HOLD, PARTS
 from tests.hosts import Host, state
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 BUILDS = "/opt/.tensorwright/builds"
 # Another wheel than the one that is there, and its directory kept to be looked at.

@@ -4,7 +4,7 @@ from shlex import quote
 
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION
+from tests.support.runs import GREETING, SESSION
 
 MINE = "/home/alice/mine"
 PREFIX = "import os, sys; print(os.environ['PATH'], sys.prefix)"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from testinfra.host import Host as Login
 
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 SHOW = "echo $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER $TF_FORCE_GPU_ALLOW_GROWTH"
 ORDER = "PCI_BUS_ID true"

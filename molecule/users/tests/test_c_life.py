@@ -6,7 +6,7 @@ import pytest
 from testinfra.host import Host as Login
 
 from tests.hosts import Host, state
-from tests.runs import GREETING, SESSION, Run
+from tests.support.runs import GREETING, SESSION, Run
 
 # Imports another part of TensorFlow at each turn, as trainings do at their first checkpoint or summary.
 TRAINING = """

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 
 from tests.attacks.programs import duel, product
 
@@ -140,8 +140,8 @@ def main() -> None:
         board.count()
 
     def work(_number: int) -> product.Answer:
-        found = receipts.survey(receipts.DIRECTORY, list(PLACES))
-        told.extend(f"root believed {one['file']}" for one in found if not one["file"].startswith(receipts.DIRECTORY))
+        found = drift.survey(drift.DIRECTORY, list(PLACES))
+        told.extend(f"root believed {one['file']}" for one in found if not one["file"].startswith(drift.DIRECTORY))
         return uninstall(found)
 
     def spoils() -> list[str]:

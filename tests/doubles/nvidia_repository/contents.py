@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import cuda, tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.nvidia import cuda_source
 
 from tests.doubles.nvidia_repository.debs import UBUNTU, Deb
 
@@ -90,7 +91,7 @@ def toolkit(version: str, moment: str) -> Iterator[Deb]:
     numbers = {**VERSIONS[version], **(LATER.get(version, {}) if moment == "second" else {})}
     modern = int(major) >= 11
     needs = NEEDS if modern else ERA_9_NEEDS
-    parts = {part_of(name, version) for name in cuda.packages(version, tables.load())}
+    parts = {part_of(name, version) for name in cuda_source.packages(version, tables.load())}
     while more := {need for part in parts for need in needs.get(part, ())} - parts:
         parts |= more
     common = f"cuda-toolkit-{dashed}-config-common" if modern else f"cuda-license-{dashed}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.action import environment as plugin
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import progress
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import progress_pipe
 
 
 class Connection:
@@ -39,7 +39,7 @@ def log_of(path: Path, text: str) -> Path:
 def run(monkeypatch: pytest.MonkeyPatch, path: Path, connection: Any, seconds: float) -> list[tuple[str, str]]:
     """Run the action around a module that takes so long; return what it has told the board."""
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(progress, "tell", lambda host, said: told.append((host, said)))
+    monkeypatch.setattr(progress_pipe, "tell", lambda host, said: told.append((host, said)))
     monkeypatch.setattr(plugin, "PAUSE", 0.05)
 
     def module(*_arguments: Any) -> dict[str, bool]:
@@ -55,19 +55,19 @@ def run(monkeypatch: pytest.MonkeyPatch, path: Path, connection: Any, seconds: f
 
 
 def test_the_board_hears_what_the_log_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(progress, "heard", lambda: True)
+    monkeypatch.setattr(progress_pipe, "heard", lambda: True)
     log_of(tmp_path / "it's here" / "tensorflow", "Downloading numpy\n")
     assert ("gpu01", "Downloading numpy") in run(monkeypatch, tmp_path / "it's here" / "tensorflow", Connection(), 1.5)
 
 
 def test_without_a_board_nobody_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(progress, "heard", lambda: False)
+    monkeypatch.setattr(progress_pipe, "heard", lambda: False)
     log_of(tmp_path / "tensorflow", "Downloading numpy\n")
     assert run(monkeypatch, tmp_path / "tensorflow", Connection(), 0.3) == []
 
 
 def test_a_lost_connection_is_the_module_s_to_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(progress, "heard", lambda: True)
+    monkeypatch.setattr(progress_pipe, "heard", lambda: True)
     assert run(monkeypatch, tmp_path / "tensorflow", Broken(), 0.3) == []
 
 

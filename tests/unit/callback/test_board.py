@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.terminal import Session, play
+from tests.unit.support.terminal import Session, play
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = """

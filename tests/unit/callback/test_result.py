@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.callback import result as plugin
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import receipts, specs
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import role_variables
 
 TOLD: dict[str, Any] = {
     "method": "virtualenv",
@@ -212,22 +213,22 @@ PLAN: dict[str, Any] = {"path": {"absolute": "/opt/tensorflow", "become": True},
 
 
 def test_the_start_reads_what_each_worker_would_read_for_itself(run: Run) -> None:
-    receipts.code.cache_clear()
-    specs.options.cache_clear()
+    due.code.cache_clear()
+    role_variables.options.cache_clear()
     run.callback.v2_playbook_on_start(None)
-    read, parsed = receipts.code.cache_info().misses, specs.options.cache_info().misses
-    receipts.inputs(PLAN, "tensorflow_pip", {})
-    specs.problems({})
-    assert receipts.code.cache_info().misses == read > 0
-    assert specs.options.cache_info().misses == parsed > 0
+    read, parsed = due.code.cache_info().misses, role_variables.options.cache_info().misses
+    due.inputs(PLAN, "tensorflow_pip", {})
+    role_variables.problems({})
+    assert due.code.cache_info().misses == read > 0
+    assert role_variables.options.cache_info().misses == parsed > 0
 
 
 def test_the_start_survives_what_it_cannot_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable() -> list[str]:
         raise FileNotFoundError("roles")
 
-    monkeypatch.setattr(receipts, "roles", unreadable)
-    monkeypatch.setattr(specs, "options", unreadable)
+    monkeypatch.setattr(due, "roles", unreadable)
+    monkeypatch.setattr(role_variables, "options", unreadable)
     run.callback.v2_playbook_on_start(None)
 
 
@@ -312,7 +313,7 @@ def test_a_report_that_cannot_be_made_does_not_cost_the_table(run: Run, monkeypa
     def broken(_run: Any) -> Any:
         raise KeyError("plan")
 
-    monkeypatch.setattr("ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.document", broken)
+    monkeypatch.setattr("ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.document.document", broken)
     lines = run.end({"a": TOLD})
     assert lines[0].startswith("There is no report of this run: /nowhere cannot be written (KeyError('plan')).")
     assert lines[-1] == "1 host: 1 installed; 1 changed."

@@ -16,20 +16,20 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import (
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common import problems
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import document as report
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import (
     failures,
-    planview,
-    problems,
-    progress,
-    report,
+    plan_view,
+    progress_pipe,
     result_table,
     terminal,
 )
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.board import Board
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.board import Board
 
 from tests.doubles.hostile_python import ESCAPES, HTML
-from tests.unit.plugin_utils.cases import debian, gpu, planned
-from tests.unit.terminal import play
+from tests.unit.plugin_utils.plan.hosts import debian, gpu, planned
+from tests.unit.support.terminal import play
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGIN = "https://user:pass@sesame@index.test/ and https://to-ken@index.test"
@@ -183,7 +183,7 @@ TEXTS: dict[str, Callable[[], str]] = {
     "failed items": lambda: "\n".join(failures.problems({"results": [FAILED, FAILED]})),
     "unreachable": lambda: "\n".join(failures.unreachable(FAILED)),
     "log": lambda: failures.log_entry("h", "task", FAILED),
-    "plan": lambda: planview.view([("h", _plan())]),
+    "plan": lambda: plan_view.view([("h", _plan())]),
     "sentence": lambda: problems.sentence("h", {"message": EVIL, "accepted": EVIL}),
     "value": lambda: problems.show(EVIL),
     "report.json": lambda: json.dumps(_document(**CELLS), ensure_ascii=False, indent=1),
@@ -223,13 +223,13 @@ def test_strings_of_the_report_are_printable_however_json_writes_them() -> None:
 
 
 def test_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_pipe", None)
-    progress.listen()
-    progress.tell("h", progress.last([EVIL]))
+    monkeypatch.setattr(progress_pipe, "_pipe", None)
+    progress_pipe.listen()
+    progress_pipe.tell("h", progress_pipe.last([EVIL]))
     board = Board(0.0)
     board.start("h", EVIL, EVIL, 0.0)
     assert all(_is_printable(line, "") for line in board.lines(1.0, 200, 24))
-    for host, said in progress.told():
+    for host, said in progress_pipe.told():
         assert said.startswith("begin")
         assert _is_printable(said, "")
         board.tell(host, said)

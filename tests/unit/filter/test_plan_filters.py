@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.tensorwright.fleet.plugins.filter import by_next, plan, plan_view, refusal
 
-from tests.unit.plugin_utils.cases import debian
+from tests.unit.plugin_utils.plan.hosts import debian
 
 FILTERS: dict[str, Any] = {
     name: function

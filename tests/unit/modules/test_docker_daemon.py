@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import daemon_json, docker_engine
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import daemon_config
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import engine as docker_engine
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_daemon
 
 LIVE = {"live-restore": True}
@@ -43,10 +44,10 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     for name in ("take_over", "preserve", "restart", "read_units"):
         monkeypatch.setattr(docker_engine, name, lambda name=name: one.note(name))
     records = str(tmp_path / "records")
-    read, write, remove = daemon_json.read_record, daemon_json.write_record, daemon_json.remove_record
-    monkeypatch.setattr(daemon_json, "read_record", lambda role: read(role, records))
-    monkeypatch.setattr(daemon_json, "write_record", lambda role, record: write(role, record, records))
-    monkeypatch.setattr(daemon_json, "remove_record", lambda role: remove(role, records))
+    read, write, remove = daemon_config.read_record, daemon_config.write_record, daemon_config.remove_record
+    monkeypatch.setattr(daemon_config, "read_record", lambda role: read(role, records))
+    monkeypatch.setattr(daemon_config, "write_record", lambda role, record: write(role, record, records))
+    monkeypatch.setattr(daemon_config, "remove_record", lambda role: remove(role, records))
     return one
 
 
@@ -213,7 +214,7 @@ def test_a_daemon_that_does_not_start_gets_its_old_settings_back(engine: Engine,
     assert (file.read_text() if file.exists() else "") == before
     assert not beside.exists()
     assert engine.calls[-2:] == ["read_units", "restart"]
-    assert daemon_json.read_record("docker") == {}
+    assert daemon_config.read_record("docker") == {}
 
 
 def test_a_run_that_was_cut_off_before_the_restart_restarts_later(engine: Engine, file: Path) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_cli, docker_images, files
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_cli import DockerError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker_images import Store
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import Store
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_image
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import failures
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures
 
 ONE, TWO = "tensorflow/tensorflow:2.20.0", "tensorflow/tensorflow:2.21.0"
 BASE = "hub.example.org/tensorflow/tensorflow:2.21.0"

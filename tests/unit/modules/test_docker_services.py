@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import docker_services as services
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import services
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_services
 
 ME = getpass.getuser()

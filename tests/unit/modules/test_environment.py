@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, native, receipts, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import native
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import BREAK, HANG, WRONG_HASH
 from tests.doubles.wheels import Wheel
-from tests.unit.environments import (
+from tests.unit.support.environment_site import (
     PYTHON,
     ROOT,
     Site,
@@ -389,7 +391,7 @@ def test_a_full_disk(site: Site, tmp_path: Path) -> None:
     program = (
         "import json, os, subprocess, sys\n"
         "from pathlib import Path\n"
-        "from tests.unit.environments import run_module\n"
+        "from tests.unit.support.environment_site import run_module\n"
         "first, second = json.load(sys.stdin)\n"
         "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=8m,mode=0700', 'tmpfs', '/mnt'], check=True)\n"
         "free = lambda: os.statvfs('/mnt').f_bavail\n"
@@ -430,7 +432,7 @@ def test_a_disk_without_inodes(site: Site) -> None:
     program = (
         "import json, os, subprocess, sys\n"
         "from pathlib import Path\n"
-        "from tests.unit.environments import run_module\n"
+        "from tests.unit.support.environment_site import run_module\n"
         "first, second = json.load(sys.stdin)\n"
         "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=90m,nr_inodes=400,mode=0700', 'tmpfs', '/mnt'], check=True)\n"
         "made = run_module('environment', **first); assert not made.get('failed'), made\n"
@@ -555,8 +557,9 @@ def test_wherever_a_run_is_killed_the_next_one_succeeds(site: Site, old: str, la
     """A run that dies before the step, with no chance to clear up."""
     program = (
         "import json, os, sys\n"
-        "from ansible_collections.tensorwright.fleet.plugins.module_utils import installer, releases\n"
-        "from tests.unit.environments import run_module\n"
+        "from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import installers as installer\n"
+        "from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases\n"
+        "from tests.unit.support.environment_site import run_module\n"
         "places = {'install': (installer.Uv, 'install'), 'seal': (releases.Environment, 'seal'), 'switch': (os, 'rename')}\n"
         "owner, name = places[sys.argv[1]]\n"
         "whole = getattr(owner, name)\n"
@@ -843,7 +846,7 @@ def test_a_native_life(site: Site, system: Path, tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "local-bin") == ["saved_model_cli"]  # f2py is a name of the distribution's
     assert subprocess.check_output([tmp_path / "local-bin" / "saved_model_cli"], text=True).endswith(" 2.20.0\n")
     assert not (site.path / "bin" / "tensorflow-env").exists()
-    receipt = receipts.read(str(site.store / "receipts" / "tensorflow.json"))
+    receipt = drift.read(str(site.store / "receipts" / "tensorflow.json"))
     assert receipt
     assert set(receipt["footprint"]["files"]) == {str(pth), str(site.release(first) / ".tensorwright.json")}
     assert footprints.drift(receipt["footprint"]) == []
@@ -1000,7 +1003,7 @@ def test_a_receipt_says_what_is_there_and_shows_drift(site: Site) -> None:
     file = str(site.store / "receipts" / "tensorflow.json")
     assert not os.path.exists(file)
     assert site.present(inputs="abc")["changed"] is True
-    receipt = receipts.read(file)
+    receipt = drift.read(file)
     assert receipt
     assert (receipt["role"], receipt["inputs"]) == ("tensorflow_pip", "abc")
     assert footprints.drift(receipt["footprint"]) == []
@@ -1009,7 +1012,7 @@ def test_a_receipt_says_what_is_there_and_shows_drift(site: Site) -> None:
     damage(site)
     assert len(footprints.drift(receipt["footprint"])) == 1
     site.present(inputs="abd")
-    receipt = receipts.read(file)
+    receipt = drift.read(file)
     assert receipt
     assert footprints.drift(receipt["footprint"]) == []
 

@@ -22,12 +22,13 @@ from typing import Any
 
 import pytest
 import uv
-from ansible_collections.tensorwright.fleet.plugins.module_utils import builder_user, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import builder_user
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import PackageIndex
 from tests.doubles.wheels import Wheel
-from tests.unit.environments import ROOT, Site, hear, run_module
+from tests.unit.support.environment_site import ROOT, Site, hear, run_module
 
 SYSTEM = "/usr/bin/python3"
 pytestmark = [
@@ -343,7 +344,7 @@ def test_only_the_builder_s_processes_are_killed(place: Path) -> None:
     program = place / "kill.py"
     program.write_text(
         "import os, subprocess, time\n"
-        "from ansible_collections.tensorwright.fleet.plugins.module_utils import builder_user\n"
+        "from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import builder_user\n"
         "others = [subprocess.Popen(['sleep', '60'], preexec_fn=lambda uid=uid: os.setuid(uid)) for uid in (0, 1234)]\n"
         "with builder_user.borrowed() as account:\n"
         "    mine = subprocess.Popen(['sh', '-c', 'sleep 60 & sleep 60'], preexec_fn=account.becoming())\n"

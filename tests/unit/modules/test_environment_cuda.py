@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import cuda_libraries, native
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import native
+from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import cuda_libraries
 
 from tests.doubles import shared_object, tensorflow_wheel
 from tests.doubles.shared_object import CUDA, LOADED, USED, lay_out
 from tests.doubles.wheels import Wheel
-from tests.unit.environments import PYTHON, Site, run_module
+from tests.unit.support.environment_site import PYTHON, Site, run_module
 
 # As the real one does: by its soname, and with whatever else stands in LD_LIBRARY_PATH.
 LOADS = f"import ctypes; [ctypes.CDLL(name) for name in {LOADED!r}]"

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import cache_marks, footprints, releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import cache_marks
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import footprints
 
-from tests import power_cuts
-from tests.unit.environments import Site
+from tests.support import power_cuts
+from tests.unit.support.environment_site import Site
 
 
 def drift(site: Site) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests import interruptions, power_cuts
-from tests.unit.environments import Site, run_module
+from tests.support import interruptions, power_cuts
+from tests.unit.support.environment_site import Site, run_module
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import footprints, permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import footprints
 
-from tests.unit.environments import Site, wait_until
+from tests.unit.support.environment_site import Site, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="an environment is shared where root makes it")
 
@@ -78,7 +79,7 @@ def test_a_file_of_somebody_else_is_not_kept(site: Site, release: Path) -> None:
 def test_a_home_is_its_owners_business(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(
-        "ansible_collections.tensorwright.fleet.plugins.module_utils.releases.Environment.refuse_foreign",
+        "ansible_collections.tensorwright.fleet.plugins.module_utils.environments.store.Environment.refuse_foreign",
         lambda *_: None,
     )
     site.present(inputs="x")

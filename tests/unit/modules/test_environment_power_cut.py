@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import power_cuts
 from tests.doubles.package_index import PackageIndex
-from tests.unit.environments import Site
+from tests.support import power_cuts
+from tests.unit.support.environment_site import Site
 
 pytestmark = pytest.mark.skipif(bool(power_cuts.unsupported()), reason=power_cuts.unsupported())
 

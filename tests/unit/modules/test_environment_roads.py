@@ -20,7 +20,7 @@ import pytest
 from tests.doubles import tensorflow_wheel
 from tests.doubles.package_index import BREAK, PackageIndex
 from tests.doubles.wheels import Wheel
-from tests.unit.environments import PYTHON, ROOT, Answer, Site, hear, run_module, running, tell
+from tests.unit.support.environment_site import PYTHON, ROOT, Answer, Site, hear, run_module, running, tell
 
 SERIES = "{}.{}".format(*sys.version_info[:2])
 LOGIN = "bob:s3cret-word"

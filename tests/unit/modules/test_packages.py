@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.module_utils import dpkg, footprints, package_set, receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import dpkg
+from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import packages as package_set
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
 from ansible_collections.tensorwright.fleet.plugins.modules import packages
 
 NEEDS = {"nginx": ["nginx-common"], "nginx-common": [], "cuda": ["libcudnn"], "libcudnn": [], "hello": []}
@@ -70,7 +72,7 @@ class Apt:
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Apt:
     apt = Apt()
-    monkeypatch.setattr(receipts, "DIRECTORY", str(tmp_path / "receipts"))
+    monkeypatch.setattr(drift, "DIRECTORY", str(tmp_path / "receipts"))
     monkeypatch.setattr(packages, "BLACKLIST", str(tmp_path / "blacklist-{0}"))
     for name in ("read", "simulate", "fetching", "run"):
         monkeypatch.setattr(package_set, name, getattr(apt, name))
@@ -110,8 +112,8 @@ def test_the_next_run_counts_it_as_what_the_role_brought(apt: Apt) -> None:
     apt.killed = ""
     footprint = run("package_cache_server", plain=["nginx"])["footprint"]
     assert (footprint["packages"], footprint["asked"]) == ({"nginx": False, "nginx-common": False}, ["nginx"])
-    file = f"{receipts.DIRECTORY}/package_cache_server.json"
-    receipts.write(file, "package_cache_server", "x", footprints.record(footprint))
+    file = f"{drift.DIRECTORY}/package_cache_server.json"
+    drift.write(file, "package_cache_server", "x", footprints.record(footprint))
     run("package_cache_server", state="absent", wholly=True)
     assert set(apt.installed) == {"hello"}
 
@@ -132,13 +134,13 @@ def test_for_which_environments_it_was_done_is_known(apt: Apt, tmp_path: Path) -
     apt.killed = "install"
     with pytest.raises(CutOffError):
         run("package_cache_server", plain=["nginx"], environments=[str(tmp_path / "tensorflow")])
-    (found,) = receipts.survey(receipts.DIRECTORY, [])
+    (found,) = drift.survey(drift.DIRECTORY, [])
     assert found["environments"] == {str(tmp_path / "tensorflow"): ""}
 
 
 def test_a_removal_that_was_cut_off_goes_on(apt: Apt) -> None:
     answer = run("cuda", names=["cuda"])
-    receipts.write(f"{receipts.DIRECTORY}/cuda.json", "cuda", "x", footprints.record(answer["footprint"]))
+    drift.write(f"{drift.DIRECTORY}/cuda.json", "cuda", "x", footprints.record(answer["footprint"]))
     del apt.installed["cuda"]  # removed, and the run was killed before it could remove what came along
     run("cuda", state="absent")
     assert set(apt.installed) == {"hello"}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
 
 from tests.doubles import tensorflow_wheel
-from tests.unit.environments import Answer, Site, run_module, snapshot
+from tests.unit.support.environment_site import Answer, Site, run_module, snapshot
 
 
 def session(site: Site, version: str = "2.20.0", **changes: Any) -> Answer:

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import releases, source_build
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
 
 from tests.doubles import source_tree
-from tests.unit.environments import PYTHON, Site, is_running, run_module, wait_until
-from tests.unit.plugin_utils.cases import driver, planned, ubuntu
-from tests.unit.plugin_utils.test_plan_source import A100
+from tests.unit.plugin_utils.plan.hosts import driver, planned, ubuntu
+from tests.unit.plugin_utils.plan.test_source_build import A100
+from tests.unit.support.environment_site import PYTHON, Site, is_running, run_module, wait_until
 
 COMPILER = os.path.realpath(shutil.which("gcc") or "gcc")
 NAME = "0123456789ab"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.module_utils import receipts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 from ansible_collections.tensorwright.fleet.plugins.modules import tensorflow_host
 
 
@@ -25,7 +25,7 @@ def test_facts_in_check_mode(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    receipts.write(str(tmp_path / "receipts" / "python.json"), "python", "abc", {"packages": {"nonexistent": None}})
+    drift.write(str(tmp_path / "receipts" / "python.json"), "python", "abc", {"packages": {"nonexistent": None}})
     facts = gather(
         capsys,
         path="~/tensorflow",

@@ -14,16 +14,12 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    footprints,
-    receipt_rules,
-    receipts,
-    tensorflow_env,
-    users_files,
-)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import tensorflow_env
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints, rules
+from ansible_collections.tensorwright.fleet.plugins.module_utils.users import access_files
 from ansible_collections.tensorwright.fleet.plugins.modules import users
 
-from tests.unit.environments import Site, snapshot
+from tests.unit.support.environment_site import Site, snapshot
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 PAM = """#!/bin/sh
@@ -51,7 +47,7 @@ class Users:
 
     @property
     def receipt(self) -> str:
-        return f"{receipts.DIRECTORY}/tensorflow_users.json"
+        return f"{drift.DIRECTORY}/tensorflow_users.json"
 
     def run(self, check: bool = False, cut: bool = False, **asked: Any) -> dict[str, Any]:
         """Run the module and write its receipt, unless the run is cut off before; return the answer."""
@@ -61,9 +57,9 @@ class Users:
             users.main()
         answer: dict[str, Any] = json.loads(out.getvalue())
         if asked.get("state") == "absent" and not answer.get("failed") and not cut:
-            receipts.remove(self.receipt, check)
+            drift.remove(self.receipt, check)
         elif not answer.get("failed") and not cut:
-            receipts.write(self.receipt, "tensorflow_users", "x", footprints.record(answer["footprint"]), check)
+            drift.write(self.receipt, "tensorflow_users", "x", footprints.record(answer["footprint"]), check)
         return answer
 
     def files(self) -> set[str]:
@@ -78,8 +74,8 @@ def host(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Users:
     root = tmp_path / "root"
     for place in ("usr/local/bin", "etc/profile.d", "etc/lmod/modules", "etc/pam-configs", "etc/pam.d", "bin"):
         (root / place).mkdir(parents=True)
-    monkeypatch.setattr(receipts, "DIRECTORY", str(tmp_path / "var" / "receipts"))
-    monkeypatch.setitem(receipt_rules.SCOPES, "tensorflow_users", dict.fromkeys(footprints.KINDS, receipt_rules.ANY))
+    monkeypatch.setattr(drift, "DIRECTORY", str(tmp_path / "var" / "receipts"))
+    monkeypatch.setitem(rules.SCOPES, "tensorflow_users", dict.fromkeys(footprints.KINDS, rules.ANY))
     monkeypatch.setattr(tensorflow_env, "REGISTRY", str(root / "usr/local/share/tensorwright/environments.json"))
     for name, place in (
         ("COMMAND", "usr/local/bin/tensorflow-env"),
@@ -88,12 +84,12 @@ def host(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Users:
         ("PAM_PROFILE", "etc/pam-configs/tensorwright-users"),
         ("PAM_SETTINGS", "etc/security/tensorwright"),
     ):
-        monkeypatch.setattr(users_files, name, str(root / place))
+        monkeypatch.setattr(access_files, name, str(root / place))
     results = [root / "etc/pam.d" / name for name in ("common-session", "common-session-noninteractive")]
     for result in results:
         result.touch()
-    monkeypatch.setattr(users_files, "PAM_RESULTS", tuple(map(str, results)))
-    monkeypatch.setattr(users_files, "MODULE_TOOLS", ((str(root / "etc/lmod"), str(root / "etc/lmod/modules")),))
+    monkeypatch.setattr(access_files, "PAM_RESULTS", tuple(map(str, results)))
+    monkeypatch.setattr(access_files, "MODULE_TOOLS", ((str(root / "etc/lmod"), str(root / "etc/lmod/modules")),))
     tool = root / "bin" / "pam-auth-update"
     tool.write_text(PAM.format(root / "etc"))
     tool.chmod(0o755)
@@ -142,8 +138,8 @@ def test_a_file_that_the_receipt_names_and_that_is_not_ours_stays(host: Users) -
     host.run()
     other = host.root / "etc" / "precious.conf"
     other.write_text("of somebody else\n")
-    known = receipts.of_role("tensorflow_users")["files"]
-    receipts.write(host.receipt, "tensorflow_users", "x", {"files": {**known, str(other): None}})
+    known = drift.of_role("tensorflow_users")["files"]
+    drift.write(host.receipt, "tensorflow_users", "x", {"files": {**known, str(other): None}})
     answer = host.run(state="absent")
     assert other.read_text() == "of somebody else\n"
     assert answer["notes"] == [f"{other} stays, as it is no longer what Tensorwright wrote."]
@@ -252,7 +248,7 @@ def vision(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The members of a group, which a stand-in for gpasswd changes."""
     there = ["carol"]
     monkeypatch.setattr(users, "exists", lambda _user: True)
-    monkeypatch.setattr(receipts, "members", lambda _group: list(there))
+    monkeypatch.setattr(drift, "members", lambda _group: list(there))
 
     def change(_work: users.Work, words: list[str]) -> None:
         if words[0] == "gpasswd":

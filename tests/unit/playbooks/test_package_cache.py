@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.runs import ROOT, environment
+from tests.support.runs import ROOT, environment
 
 INVENTORY = """
 cache ansible_connection=local ansible_python_interpreter="{{ ansible_playbook_python }}" package_cache_url=http://cache.example.org:8180

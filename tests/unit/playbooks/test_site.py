@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.runs import ROOT, environment
+from tests.support.runs import ROOT, environment
 
 # A host that answers when it is looked at, and whose modules fail from then on.
 BROKEN = "ansible_python_interpreter=\"{{ '/bin/false' if 'tensorflow_host' in ansible_facts else ansible_playbook_python }}\""

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
 from script import mutate_tables
-from tests.unit.plugin_utils import facts
+from tests.unit.plugin_utils.compatibility import table_checks
 
 ROWS: dict[str, Any] = {
     "sources": {"a": "a page"},
@@ -35,7 +35,7 @@ def test_what_is_not_seen_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         return ["wrong"] if raw["python"]["mb"] != 7 else []
 
     monkeypatch.setattr(tables, "read", lambda: {"python": {"mb": 7, "end": None}, "gpus": {"mb": 7}})
-    monkeypatch.setattr(facts, "wrong", wrong)
+    monkeypatch.setattr(table_checks, "wrong", wrong)
     assert mutate_tables.main([]) == 1
     told = capsys.readouterr().out
     assert "unseen: python.end: None -> '1.0'" in told

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
 from script import package_index, refresh_tables
-from tests.unit.plugin_utils import facts
+from tests.unit.plugin_utils.compatibility import table_checks
 
 KNOWN = tables.load()
 Index = dict[str, Any]
@@ -22,7 +22,7 @@ Index = dict[str, Any]
 
 @pytest.fixture
 def index() -> Index:
-    return copy.deepcopy(dict(facts.frozen("index")))
+    return copy.deepcopy(dict(table_checks.frozen("index")))
 
 
 def test_nothing_differs(index: Index) -> None:

@@ -7,7 +7,7 @@ import copy
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils import tables
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 
 from script import render_compatibility
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils import troubles
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import catalog
 
 from script import render_troubleshooting
 
@@ -37,4 +37,4 @@ def test_other_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_row_has_a_heading_that_messages_lead_to() -> None:
     headings = [line[4:] for line in render_troubleshooting.page().splitlines() if line.startswith("### ")]
-    assert sorted(headings) == sorted(row.id for row in troubles.ROWS)
+    assert sorted(headings) == sorted(row.id for row in catalog.ROWS)

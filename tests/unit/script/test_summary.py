@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import summary
+from tests.support import summary
 
 PASSED = '<testcase classname="a" name="one"/>'
 FAILED = '<testcase classname="a" name="two"><failure/></testcase>'

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Environments on disk: releases, installers, runtimes, the session test."""

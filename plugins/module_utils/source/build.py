@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wheel of TensorFlow from its source, by a process of its own that outlives the connection which started it.
+
+/opt/.tensorwright/builds/bazelisk-1.25.0         what fetches the Bazel of each release; shared by all builds
+/opt/.tensorwright/builds/<key>/tree/             the checkout
+/opt/.tensorwright/builds/<key>/{output,home,python}/   what Bazel and the build's Python keep: an interrupted build goes on from there
+/opt/.tensorwright/builds/<key>/{build.log,state.json,lock}
+/opt/.tensorwright/builds/<key>/tensorflow-….whl  the result; whole once record.json is there
+/opt/.tensorwright/builds/<environment>.json      the receipt of an environment that uses one
+"""
+
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from typing import Any, Dict, List, Optional
+
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, files, processes, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import printable_bytes
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import installers
+from ansible_collections.tensorwright.fleet.plugins.module_utils.network import download, package_cache
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
+
+TAIL = 65536  # bytes of output that are looked at
+IDLE = 60  # seconds after which a Bazel that nobody talks to ends
+PACKAGE = "tensorflow/tools/pip_package"
+TEMPORARY = ("tree", "output", "home", "python", "bin")
+# Bazel's own, such as "[1,234 / 20,111] Compiling …"
+PROGRESS = re.compile(r"^\[([\d,]+) / ([\d,]+)\]", re.MULTILINE)
+# How Bazel is told the memory that it may plan with; one for each age of it.
+MEMORY = (((0, 25), "--local_ram_resources={0}"), ((0, 0), "--local_resources={0},{1},1.0"))
+# Settings of the calling user's, and of this run, that would change what is built.
+UNWANTED = (
+    "ANSIBLE_",
+    "BAZEL",
+    "CC",
+    "CFLAGS",
+    "CPPFLAGS",
+    "CXX",
+    "GIT_",
+    "HERMETIC_",
+    "LDFLAGS",
+    "PYTHON",
+    "TF_",
+    "USE_BAZEL",
+)
+
+
+class BuildError(Exception):
+    """The build failed; the text names cause and remedy, `output` is the last of what was printed."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super(BuildError, self).__init__(message)
+        self.output = output
+
+
+class PatienceError(BuildError):
+    """The run has waited long enough; the build goes on."""
+
+
+class Build(object):
+    """One build: `name` is its directory's; `asked` are the module's parameters."""
+
+    def __init__(self, environment: releases.Environment, name: str, asked: Dict[str, Any]) -> None:
+        self.asked = asked
+        self.builds = environment.shared(source_facts.BUILDS)
+        self.tools = environment.shared("tools")
+        self.cache = environment.shared("cache")
+        self.directory = os.path.join(self.builds, name)
+
+    def path(self, *parts: str) -> str:
+        """Return a path of the build."""
+        return os.path.join(self.directory, *parts)
+
+    # --- looked at from outside -----------------------------------------------------------------------------------
+
+    def record(self) -> Optional[Dict[str, Any]]:
+        """Return what is known of the finished wheel, with its path; None while there is none."""
+        try:
+            found = json.loads(files.text(self.path(source_facts.RECORD)))
+        except ValueError:
+            return None
+        wheel = self.path(found["file"])
+        return dict(found, path=wheel) if os.path.isfile(wheel) else None
+
+    def state(self) -> Dict[str, Any]:
+        """Return how far the process has come, by its own words."""
+        try:
+            found: Dict[str, Any] = json.loads(files.text(self.path("state.json")))
+            return found
+        except ValueError:
+            return {}
+
+    def running(self) -> Optional[int]:
+        """Return the process that builds, if one does; 0 for one that has not said its number yet."""
+        with contextlib.suppress(OSError), safe_tree.open_file(self.path("lock"), "r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return int(self.state().get("process", 0))
+        return None
+
+    def progress(self) -> str:
+        """Return one line for whoever waits."""
+        state = self.state()
+        counted = PROGRESS.findall(files.text(self.path("build.log"))[-TAIL:]) if state.get("step") == "build" else []
+        done = " [{} / {}]".format(*counted[-1]) if counted else ""
+        minutes = int(time.time() - state.get("started", time.time())) // 60
+        return "{}{}, {} min".format(state.get("step", "start"), done, minutes)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the process; tell whether it has ended."""
+        deadline = time.time() + seconds
+        while self.running() is not None:
+            if time.time() >= deadline:
+                return False
+            time.sleep(0.5)
+        return True
+
+    def failure(self) -> BuildError:
+        """Return why there is no wheel although no process builds one."""
+        told = self.state().get("error")
+        if told:
+            return BuildError(told["message"], told["output"])
+        return BuildError("the build was stopped from outside; the next run goes on where it was")
+
+    # --- the process ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, or go on, in a process that neither this module's end nor that of its connection ends."""
+        safe_tree.make_directories(self.directory)
+        lock = safe_tree.open_file(self.path("lock"), "w+", 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by the process for as long as it lives
+        self.tell("start", started=time.time())
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            lock.close()
+            return
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        status = 1
+        try:
+            self.detach()
+            self.run()
+            status = 0
+        finally:
+            os._exit(status)
+
+    def detach(self) -> None:
+        """Leave the terminal and the pipes of whoever started us: sshd waits for those."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with open(os.devnull, "rb") as nothing, safe_tree.open_file(self.path("build.log"), "w") as log:
+            for number, target in ((0, nothing), (1, log), (2, log)):
+                os.dup2(target.fileno(), number)
+
+    def tell(self, step: str, **more: Any) -> None:
+        """Say how far it is."""
+        told = dict({"started": self.state().get("started"), "process": os.getpid(), "step": step}, **more)
+        files.replace(self.path("state.json"), json.dumps(told))
+
+    def run(self) -> None:
+        """Do everything that is not done yet."""
+        try:
+            self.make()
+        except BaseException as error:
+            output = getattr(error, "output", "") or ""
+            why = str(error) or error.__class__.__name__
+            if isinstance(error, OSError):
+                why = "; ".join(filter(None, (why, matcher.explain(why))))
+            self.tell(self.state().get("step", "start"), error={"message": why, "output": str(output)[-4000:]})
+            raise
+
+    def make(self) -> None:
+        """The steps; each finds what an earlier run has left of it."""
+        started = time.time()
+        self.tell("tools")
+        self.bazelisk()
+        self.tell("checkout")
+        commit = self.checkout()
+        self.tell("python")
+        python = self.python()
+        self.tell("configure")
+        self.configure(python)
+        self.tell("build")
+        wheel = self.build()
+        self.tell("finish")
+        name = self.keep(wheel)
+        self.bazel(["shutdown"])
+        record = {
+            "key": self.asked["key"],
+            "capabilities": self.asked["capabilities"],
+            "file": name,
+            "sha256": files.sha256(self.path(name)),
+            "commit": commit,
+            "url": self.asked["url"],
+            "tag": self.asked["tag"],
+            "glibc": (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")[2],
+            "bazel": self.asked["bazel"],
+            "compiler": self.asked["compiler"],
+            "built": releases.now(),
+            "seconds": int(time.time() - started),
+        }
+        files.replace(self.path(source_facts.RECORD), json.dumps(record, indent=1, sort_keys=True) + "\n")
+        if not self.asked["keep_tree"]:
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove what only building needs: tens of gigabytes."""
+        for name in TEMPORARY:
+            if os.path.lexists(self.path(name)):
+                releases.remove_tree(self.path(name))
+
+    # --- the steps ------------------------------------------------------------------------------------------------
+
+    def bazelisk(self) -> None:
+        """Fetch bazelisk, trusted by its hash, and put a `bazel` on the path that keeps all that it writes in the build's directory."""
+        asked = self.asked["bazelisk"]
+        program = os.path.join(self.builds, "bazelisk-{}".format(asked["sha256"][:12]))
+        if files.sha256(program) != asked["sha256"]:
+            try:
+                site = self.asked
+                download.fetch_url(
+                    *(asked["url"], program, asked["sha256"], site["ca_file"], site["timeout"], site["retries"]),
+                    cache=package_cache.Cache(site["package_cache"]),
+                )
+            except download.DownloadError as error:
+                why = "; ".join(filter(None, (str(error), matcher.explain(str(error)))))
+                raise BuildError(why, str(error)) from error
+        safe_tree.change(program, mode=0o755)
+        line = [program, "--output_user_root=" + self.path("output"), "--max_idle_secs={}".format(IDLE)]
+        # Bazel knows --version only as its sole word.
+        script = '#!/bin/sh\n[ "$*" = --version ] && exec {} --version\nexec {} "$@"\n'.format(
+            shlex.quote(program), " ".join(map(shlex.quote, line))
+        )
+        files.replace(self.path("bin", "bazel"), script, 0o755)
+        safe_tree.make_directories(self.path("home"))
+
+    def checkout(self) -> str:
+        """Check out the release's tag, and return its commit."""
+        tree, tag, wanted = self.path("tree"), self.asked["tag"], self.asked["commit"]
+        if not os.path.isdir(os.path.join(tree, ".git")):
+            self.call(["git", "init", "--quiet", tree], self.directory)
+        if self.git("rev-parse", "--quiet", "--verify", "refs/tags/" + tag, check=False) == "":
+            fetch = ["git", "fetch", "--quiet", "--depth", "1", "--no-tags", self.asked["url"]]
+            self.call(fetch + ["+refs/tags/{0}:refs/tags/{0}".format(tag)], tree, self.asked["retries"])
+        commit = self.git("rev-parse", "--verify", "refs/tags/" + tag + "^{commit}")
+        if wanted and commit != wanted:
+            raise BuildError(
+                "the tag {} of {} is commit {}, and tensorflow_source_commit names {}".format(
+                    tag, self.asked["url"], commit, wanted
+                )
+            )
+        if self.git("rev-parse", "--quiet", "--verify", "HEAD", check=False) != commit:
+            self.call(["git", "checkout", "--quiet", "--force", "--detach", commit], tree)
+        return commit
+
+    def git(self, *words: str, check: bool = True) -> str:
+        """Return what git says about the checkout."""
+        asked = subprocess.run(
+            ["git"] + list(words),
+            cwd=self.path("tree"),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+        )
+        if asked.returncode and check:
+            raise BuildError(matcher.explain(asked.stdout) or matcher.unknown(asked.stdout), asked.stdout)
+        return "" if asked.returncode else asked.stdout.strip()
+
+    def python(self) -> str:
+        """Make the virtualenv that the build's scripts run in, and return its interpreter."""
+        directory = self.path("python")
+        python = os.path.join(directory, "bin", "python")
+        mark = os.path.join(directory, "complete")
+        if not os.path.exists(mark):
+            if os.path.lexists(directory):
+                releases.remove_tree(directory)
+            tool = installers.choose(
+                self.asked["installer"], dict(self.asked, sdists=True), self.tools, self.cache, self.path("build.log")
+            )
+            try:
+                tool.create(self.asked["python"], directory, "build")
+                bounds = self.path("constraints.txt")
+                files.replace(bounds, "".join(line + "\n" for line in self.asked["constraints"]))
+                tool.install(directory, self.asked["requirements"], bounds)
+            except installers.InstallError as error:
+                raise BuildError(str(error), error.output) from error
+            durable.sync_filesystem(directory)
+            files.replace(mark, "")
+        return python
+
+    def configure(self, python: str) -> None:
+        """Answer the questions of ./configure by its own variables; what it asks beyond them gets its default."""
+        self.call(["./configure"], self.path("tree"), env=dict(self.answers(), PYTHON_BIN_PATH=python))
+
+    def build(self) -> str:
+        """Let Bazel build, and return the path of the wheel."""
+        tree, out = self.path("tree"), self.path("output", "wheels")
+        options = [
+            "--config=opt",
+            "--compilation_mode=opt",
+            "--jobs={}".format(self.asked["jobs"]),
+            "--color=no",
+            "--curses=no",
+        ]
+        if self.asked["memory_mb"]:
+            age = tuple(int(part) for part in self.asked["bazel"].split(".")[:2])
+            form = next(text for since, text in MEMORY if age >= since)
+            options.append(form.format(self.asked["memory_mb"], self.asked["jobs"]))
+        if self.answers().get("TF_NEED_CUDA") == "1" and ":cuda_wheel " in files.text(os.path.join(tree, ".bazelrc")):
+            options.append("--config=cuda_wheel")
+        options += self.asked["options"]
+        # Until some release, a program made the wheel in a step of its own; since then the wheel is a target.
+        if re.search(r'name = "wheel"', files.text(os.path.join(tree, PACKAGE, "BUILD"))):
+            settings = [
+                "--repo_env=" + one for one in ("WHEEL_NAME=tensorflow", "ML_WHEEL_TYPE=release", "USE_PYWRAP_RULES=1")
+            ]
+            self.bazel(["build"] + options + settings + ["//{}:wheel".format(PACKAGE)])
+            found = glob.glob(os.path.join(glob.escape(tree), "bazel-bin", PACKAGE, "wheel_house", "*.whl"))
+        else:
+            self.bazel(["build"] + options + ["//{}:build_pip_package".format(PACKAGE)])
+            if os.path.isdir(out):
+                releases.remove_tree(out)
+            self.call([os.path.join(tree, "bazel-bin", PACKAGE, "build_pip_package"), out], tree)
+            found = glob.glob(os.path.join(glob.escape(out), "*.whl"))
+        right = [
+            path for path in found if os.path.basename(path).startswith("tensorflow-" + self.asked["version"] + "-")
+        ]
+        if len(right) != 1:
+            names = ", ".join(map(os.path.basename, found)) or "none"
+            raise BuildError(
+                "one wheel of TensorFlow {} was to be built, and there is {}".format(self.asked["version"], names)
+            )
+        return right[0]
+
+    def keep(self, wheel: str) -> str:
+        """Put the wheel where it stays, and return its name."""
+        name = os.path.basename(wheel)
+        with open(wheel, "rb") as source:
+            files.replace_bytes(self.path(name), source.read())
+        return name
+
+    def bazel(self, words: List[str]) -> None:
+        """Call Bazel."""
+        self.call([self.path("bin", "bazel")] + words, self.path("tree"), env=self.answers())
+
+    def answers(self) -> Dict[str, str]:
+        """Return the variables that answer the questions of ./configure."""
+        found = dict(one.split("=", 1) for one in self.asked["environment"])
+        if found.get("TF_NEED_CUDA") == "1":
+            capabilities = ",".join(self.asked["capabilities"])
+            found.update(TF_CUDA_COMPUTE_CAPABILITIES=capabilities, HERMETIC_CUDA_COMPUTE_CAPABILITIES=capabilities)
+        return found
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def environment(self, more: Optional[Dict[str, str]] = None) -> Dict[str, str]:
+        """Return the variables of a command: the site's proxy and certificates, nothing of the user's, and the build's own."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
+        asked = self.asked
+        env.update(
+            HOME=self.path("home"),
+            XDG_CACHE_HOME=self.path("home", ".cache"),
+            LC_ALL="C.UTF-8",
+            PATH=self.path("bin") + ":" + env.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            GIT_TERMINAL_PROMPT="0",
+            USE_BAZEL_VERSION=asked["bazel"],
+            BAZELISK_HOME=os.path.join(self.builds, "bazel"),
+        )
+        for name, value in (
+            ("BAZELISK_BASE_URL", asked["bazel_url"].rstrip("/")),
+            ("BAZELISK_VERIFY_SHA256", asked["bazel_sha256"]),
+            ("GIT_SSL_CAINFO", asked["ca_file"]),
+            ("SSL_CERT_FILE", asked["ca_file"]),
+        ):
+            if value:
+                env[name] = value
+        env.update(more or {})
+        return env
+
+    def call(self, command: List[str], directory: str, retries: int = 0, env: Optional[Dict[str, str]] = None) -> None:
+        """Run a command, its output into the log; try again where the network is to blame. Raises BuildError."""
+        for attempt in range(retries + 1):
+            status, output = self._call(command, directory, self.environment(env))
+            if status == 0:
+                return
+            if attempt == retries or not matcher.transient(output):
+                break
+            time.sleep(min(2.0 * (attempt + 1), 10.0))
+        if status < 0:
+            why = "{} was killed by signal {}; if nobody did that by hand, it lacked memory: lower tensorflow_source_jobs and run again"
+            raise BuildError(why.format(os.path.basename(command[0]), -status), output)
+        raise BuildError(matcher.explain(output) or matcher.unknown(output), output)
+
+    def _call(self, command: List[str], directory: str, env: Dict[str, str]) -> Any:
+        self.note("$ {}\n".format(" ".join(map(shlex.quote, command))).encode("utf-8", "surrogateescape"))
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                preexec_fn=processes.dying_with_us(),
+            )
+        except OSError as error:
+            raise BuildError("{} cannot be started: {}".format(command[0], error)) from error
+        output = b""
+        for line in iter(process.stdout.readline, b""):  # type: ignore[union-attr]  # it is a pipe
+            output = (output + line)[-TAIL:]
+            self.note(line)
+        return process.wait(), output.decode("utf-8", "replace")
+
+    @staticmethod
+    def note(line: bytes) -> None:
+        """Write into the log; on a full disk the cause is still in the output."""
+        with contextlib.suppress(OSError):
+            os.write(1, printable_bytes(line))
+
+
+# --- what the environments beside each other share --------------------------------------------------------------------
+
+
+def named(builds: str, leaving: str = "") -> List[str]:
+    """Return the files that the receipts of environments name, but those of the environment `leaving`."""
+    found: List[str] = []
+    for path in glob.glob(os.path.join(glob.escape(builds), "*.json")):
+        receipt = drift.read(path)
+        if receipt and os.path.basename(path) != leaving + ".json":
+            found += list(receipt["footprint"].get("files") or {})
+    return found
+
+
+def _directories(builds: str) -> List[str]:
+    # A build has a lock or, where its wheel was handed over, a record; Bazel's own directory has neither.
+    places = sorted(glob.glob(os.path.join(glob.escape(builds), "*")))
+    return [one for one in places if any(os.path.exists(os.path.join(one, it)) for it in ("lock", source_facts.RECORD))]
+
+
+def surplus(environment: releases.Environment, leaving: str = "") -> List[str]:
+    """Return the builds whose wheel no environment uses and that nobody works on."""
+    builds = environment.shared(source_facts.BUILDS)
+    used = named(builds, leaving)
+    return [
+        place
+        for place in _directories(builds)
+        if not any(path.startswith(place + os.sep) for path in used)
+        and Build(environment, os.path.basename(place), {}).running() is None
+    ]
+
+
+def unused(environment: releases.Environment, leaving: str) -> List[str]:
+    """Return all that is to go with the environment `leaving`; everything, if it is the last that was built from source."""
+    builds = environment.shared(source_facts.BUILDS)
+    if not os.path.isdir(builds):
+        return []
+    others = [
+        path
+        for path in glob.glob(os.path.join(glob.escape(builds), "*.json"))
+        if path != os.path.join(builds, leaving + ".json")
+    ]
+    if not others:
+        return [builds]
+    return surplus(environment, leaving) + [
+        path for path in [os.path.join(builds, leaving + ".json")] if os.path.exists(path)
+    ]
+
+
+def at_work(environment: releases.Environment) -> Dict[str, int]:
+    """Return the builds that a process works on, with its number."""
+    found = {}
+    for place in _directories(environment.shared(source_facts.BUILDS)):
+        process = Build(environment, os.path.basename(place), {}).running()
+        if process is not None:
+            found[place] = process
+    return found
+
+
+def remove(path: str) -> None:
+    """Remove a file or a tree in which Bazel has worked."""
+    releases.remove_tree(path)
