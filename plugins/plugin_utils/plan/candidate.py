@@ -16,7 +16,7 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.nvidia imp
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.nvidia.gpu import GpuPlan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.python import Python
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import source_options
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import METHODS, Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,6 @@ class Context:
     asked: Request
     host: Host
     tables: Tables
-    implemented: frozenset[str]
     pythons: tuple[Python, ...]
     wish: docker_image.Wish = field(default_factory=docker_image.Wish)
     build: source_options.Wish = field(default_factory=source_options.Wish)
@@ -133,13 +132,11 @@ def _no_python(release: Release, usable: tuple[str, ...], context: Context) -> O
 
 
 def _brings_python(method: str, usable: tuple[str, ...], context: Context) -> bool:
-    """Whether a method that needs no Python of the host is built, and one for this host."""
+    """Whether a method brings its own Python for this release to this host."""
     conda = context.tables.providers.get("conda")
     if method == "docker":
-        fits = context.host.become and context.host.architecture == "x86_64" and not context.asked.wheel_url
-    else:
-        fits = bool(conda and set(conda.pythons) & set(usable))
-    return fits and context.implemented.issuperset(METHODS[method])
+        return context.host.become and context.host.architecture == "x86_64" and not context.asked.wheel_url
+    return bool(conda and set(conda.pythons) & set(usable))
 
 
 def _device(tried: Attempt, context: Context) -> None:
@@ -152,9 +149,7 @@ def _device(tried: Attempt, context: Context) -> None:
             tried.notes.append("The CPU is used: this host has no NVIDIA GPU.")
         return
     python = tried.python.version if tried.python else None
-    planned = gpuplan.plan(
-        asked, context.host, tried.release, python, context.tables, context.implemented, context.wish
-    )
+    planned = gpuplan.plan(asked, context.host, tried.release, python, context.tables, context.wish)
     if isinstance(planned, GpuPlan):
         fitting = _cuda_for_builds(tried.release, planned, context)
         if fitting:

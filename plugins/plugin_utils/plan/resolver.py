@@ -23,8 +23,6 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.model impo
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.writer import fill
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import source_options, wheel_url
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import (
-    IMPLEMENTED_ROLES,
-    METHODS,
     Request,
     misspelt,
     read_request,
@@ -36,28 +34,26 @@ def resolve(
     host: Mapping[str, Any],
     tables: Tables | None = None,
     *,
-    implemented: frozenset[str] = IMPLEMENTED_ROLES,
     names: Iterable[str] = (),
 ) -> Plan:
     """The plan for one host.
 
     `names` are its variables: misspelt names are looked for among them, and what a mapping of them says about the image counts.
-    `implemented` are the roles that there are.
     """
     given = request if isinstance(request, Mapping) else {}
     base, refused = _tables(given, tables)
-    asked, problems = read_request(given, base, implemented)
+    asked, problems = read_request(given, base)
     facts = hostfacts.read(host if isinstance(host, Mapping) else {})
     wish, odd = docker_image.read(names if isinstance(names, Mapping) and asked.method == "docker" else {})
     build, strange = source_options.read(names if isinstance(names, Mapping) and asked.method == "source" else {})
     plan = blank()
-    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *strange, *_clashes(asked, implemented)]
+    plan["problems"] = [*misspelt(names), *refused, *problems, *odd, *strange, *_clashes(asked)]
     plan["problems"].extend(place.troubles(asked, facts))
     plan["device"] = asked.device if asked.device != "auto" else None
     plan["method"] = asked.method
     plan["path"] = {"given": asked.path, "absolute": place.absolute(asked, facts), "become": _needs_root(asked, facts)}
     available = tuple(pythons.available(facts, asked.method, base, asked.python))
-    context = Context(asked, facts, base, implemented, available, wish, build)
+    context = Context(asked, facts, base, available, wish, build)
     candidates = _candidates(context, plan["problems"])
     if candidates:
         _choose(candidates, context, plan)
@@ -81,12 +77,9 @@ def _needs_root(asked: Request, host: hostfacts.Host) -> bool:
     return asked.method in ("native", "docker") or bool(host.path and not host.path.writable)
 
 
-def _clashes(asked: Request, implemented: frozenset[str]) -> list[Problem]:
+def _clashes(asked: Request) -> list[Problem]:
     """Values that are right alone and wrong together."""
     found = []
-    if asked.method and not implemented.issuperset(METHODS[asked.method]):
-        built = ", ".join(name for name, roles in METHODS.items() if implemented.issuperset(roles))
-        found.append(problem("method", asked.method, "which is not built yet", built))
     if asked.tensorrt is True and asked.device == "cpu":
         found.append(problem("tensorrt", True, "but tensorflow_device is 'cpu'", "false, or tensorflow_device: gpu"))
     if asked.wheel_url and asked.method in ("docker", "source"):

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from posixpath import dirname
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common import versions
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import METHODS
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import docker_image, source_build
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan import location as place
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.candidate import Attempt, Context
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.model import Plan, PlanToolkit
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.python import Python
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import wheel_url
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import METHODS, Request
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import Request
 
 _ORIGINS = {
     "system": "the distribution's packages",

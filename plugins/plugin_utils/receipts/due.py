@@ -12,49 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import without_logins
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import RUN_ONLY, SHARED_ROLES, part
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import role as registered
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import package_cache
 
 COLLECTION = Path(__file__).resolve().parents[3]
 SHARED_CODE = ("plugins/modules", "plugins/module_utils")
-# Their receipt belongs to one environment and lies beside it; all other roles' receipts belong to the host.
-# What of the plan such a role of the host reads. Two environments of one host share its receipt, and differ in all else.
-PLAN_KEYS = {
-    "ca_certificates": (),
-    "package_cache": (),
-    "python": ("python", "standalone", "deadsnakes", "method"),
-    "conda": ("conda",),
-    "nvidia_repo": ("repository",),
-    "nvidia_driver": ("driver.branch", "driver.packages", "driver.fabric_manager", "driver.version"),
-    "cuda": ("cuda.version", "cuda.packages"),
-    "cudnn": ("cudnn.packages",),
-    "nccl": ("nccl.packages",),
-    "tensorrt": ("tensorrt.packages", "tensorrt.archive"),
-    "docker": (),
-    "nvidia_docker": ("toolkit",),
-    "tensorflow_docker": ("tensorflow", "device", "image"),
-    "tensorflow_source": ("build.key", "build.capabilities"),
-    "tensorflow_users": ("path", "method", "device", "python", "tensorflow"),
-}
-HOST_ROLES = ("tensorflow_users",)  # they serve all environments of a host at once, and read the plans of all
-# When and how a role works, and nothing of what it puts on a host: often given to one run alone, or found out by the run itself.
-NO_INPUTS = frozenset(
-    [f"nvidia_driver_{name}" for name in ("wait", "despite_processes", "key_enrolled", "reboot", "reboot_timeout")]
-    + [f"tensorflow_source_{name}" for name in ("build_host", "jobs", "keep_tree", "memory_mb", "timeout", "wheels")]
-    + ["tensorflow_source_offer", "tensorflow_users_environments", "tensorflow_users_discard"]
-)
-# What several environments of one host may rely on; it goes with the last of them, the site's settings after all else.
-SHARED_ROLES = ("python", "package_cache", "ca_certificates")
-# These do for each environment what it needs; all others do once for the host what all of its environments need.
-ROLES_OF_EACH = ("python", "conda", "tensorflow_source", "tensorflow_pip", "tensorflow_docker")
-# Roles whose apt repositories are asked of the package cache first: their files name it.
-CACHED_ROLES = ("python", "nvidia_repo", "docker", "nvidia_docker")
 CACHED_BY = ("package_cache_url", "package_cache_only", "package_cache_origins", "package_cache_registry")
 # All users of a host can read receipts, so a hash over a login would let them try passwords. For these roles a login only leads to what
 # they fetch, and stands nowhere on the host: a new one is no reason to fetch that anew.
 LOGINS_LEAD = ("conda", "tensorflow_pip", "tensorflow_source", "tensorflow_docker")
 # These write logins into files of root's alone. Whether they have changed, only a run of the role can tell.
 LOGINS_KEPT = ("docker",)
-ENVIRONMENT_ROLES = ("tensorflow_pip", "tensorflow_source", "conda")
 # A role's variables of such names decide nothing of what it does: one asks for one more run of it, others are what a run of it gave.
 AGAIN = "_refresh"
 NOT_DECISIVE = (AGAIN, "_result", "_results")
@@ -108,7 +77,7 @@ def _own(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables of a role that decide what it does."""
     own = {}
     for name in sorted(str(name) for name in variables):
-        if name.startswith(f"{role}_") and name not in NO_INPUTS and not name.endswith(NOT_DECISIVE):
+        if name.startswith(f"{role}_") and name not in RUN_ONLY and not name.endswith(NOT_DECISIVE):
             value = plain(variables[name])
             own[name] = _contents(value) if name.endswith("_files") else value
     return own
@@ -136,23 +105,19 @@ def _contents(value: Any) -> Any:
 
 def _of_the_cache(role: str, variables: Mapping[str, Any]) -> dict[str, Any]:
     """What of the package cache a role's files name. Whether it answers is no matter: what it gives is what the origin has."""
-    if role in CACHED_ROLES:
+    if registered(role).uses_package_cache:
         return {name: plain(variables[name]) for name in CACHED_BY if variables.get(name)}
     if role == "tensorflow_pip" and package_cache.only(variables):  # users' pip is told of it as well
         return {name: plain(variables.get(name)) for name in CACHED_BY[:2]}
     return {}
 
 
-def part(plan: Mapping[str, Any], key: str) -> Any:
-    """A part of the plan: driver, or driver.packages."""
-    outer, _, inner = key.partition(".")
-    return plan[outer][inner] if inner else plan.get(outer)
-
-
 def _decided(plan: Mapping[str, Any], role: str) -> Any:
     """What of a plan decides what the role does."""
     # Of a build from source, its key says what it is; the rest is who makes it, and how.
-    keys = PLAN_KEYS.get(role, ["build.key" if key == "build" else key for key in plan if key != "notes"])
+    keys = registered(role).plan_keys
+    if keys is None:
+        keys = tuple("build.key" if key == "build" else key for key in plan if key != "notes")
     decided = plain({key: part(plan, key) for key in keys})
     # A planned interpreter has no path until it is installed, which must not look like another plan afterwards.
     if isinstance(decided.get("python"), dict) and decided["python"].get("provider") in ("system", "deadsnakes"):
@@ -182,7 +147,7 @@ def inputs(
     """
     own = {**_own(role, variables), **_of_the_cache(role, variables)}
     decided: Any = _decided(plan, role)
-    if role in HOST_ROLES:
+    if registered(role).all_plans:
         decided = [_decided(one, role) for one in list(plans) or [plan]]
     counted = [code(role, root), decided, own]
     if role in (*LOGINS_LEAD, *LOGINS_KEPT):
@@ -203,7 +168,7 @@ def _concerns(receipt: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
         return file == os.path.join(store, "runtimes", "conda.json")
     if role == "tensorflow_source":
         return file == os.path.join(store, "builds", f"{name}.json")
-    if role not in ENVIRONMENT_ROLES:
+    if not registered(role).receipt_beside:
         return "/.tensorwright/runtimes/" not in file
     return file == os.path.join(store, "receipts", f"{name}.json")
 
@@ -296,7 +261,7 @@ def due_at(
         place = str(plan["path"]["given"])
         for role in due(plan, host, variables, trust, root, all_plans) if places is None or place in places else ():
             due_for = found.setdefault(role, [])
-            if role in ROLES_OF_EACH or not due_for:
+            if registered(role).per_environment or not due_for:
                 due_for.append(place)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import location
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import Problem, both, problem, show
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import ROLES, part
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import near_one
 
 NAME = "environments"
@@ -124,8 +124,8 @@ def _differences(plans: Sequence[Plan]) -> Iterator[Problem]:
 
 
 def _told(plan: Plan, role: str) -> Iterator[str]:
-    for key in due.PLAN_KEYS[role]:
-        value = due.part(plan, key)
+    for key in ROLES[role].plan_keys or ():
+        value = part(plan, key)
         yield from map(str, value) if isinstance(value, (list, tuple)) else [str(value)] if value else []
 
 

@@ -18,27 +18,8 @@ from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems
     problem,
     show,
 )
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import METHODS
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility.models import Tables
-
-# What a method needs to be built: it is offered as soon as its roles are.
-METHODS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "virtualenv": ("python", "tensorflow_pip"),
-        "native": ("python", "tensorflow_pip"),
-        "docker": ("docker", "tensorflow_docker"),
-        "conda": ("conda", "tensorflow_pip"),
-        "source": ("python", "tensorflow_source", "tensorflow_pip"),
-    }
-)
-NVIDIA_ROLES: Final = ("nvidia_repo", "nvidia_driver", "cuda", "cudnn", "nccl", "tensorrt")
-DOCKER_ROLES: Final = ("docker", "nvidia_docker", "tensorflow_docker")
-IMPLEMENTED_ROLES: Final = frozenset(
-    {"python", "tensorflow_pip", "tensorflow_source", "conda", *NVIDIA_ROLES, *DOCKER_ROLES}
-)
-ALL_ROLES: Final = frozenset(role for roles in METHODS.values() for role in roles) | {
-    *NVIDIA_ROLES,
-    "nvidia_docker",
-}
 
 DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -361,29 +342,22 @@ def _nightly(value: object) -> str:
     return given
 
 
-def _method(implemented: frozenset[str]) -> Callable[[object], str]:
-    built = [name for name, roles in METHODS.items() if implemented.issuperset(roles)]
-    listed = ", ".join(built)
-
-    def read(value: object) -> str:
-        if not isinstance(value, str):
-            raise RefusedError("which is not a text", listed)
-        given = str(value).strip()
-        if given not in METHODS:
-            raise RefusedError("which is not a method", listed + near_one(given, built))
-        return given
-
-    return read
+def _method(value: object) -> str:
+    listed = ", ".join(METHODS)
+    if not isinstance(value, str):
+        raise RefusedError("which is not a text", listed)
+    given = str(value).strip()
+    if given not in METHODS:
+        raise RefusedError("which is not a method", listed + near_one(given, METHODS))
+    return given
 
 
-def read_request(
-    given: Mapping[str, object], tables: Tables, implemented: frozenset[str] = IMPLEMENTED_ROLES
-) -> tuple[Request, list[Problem]]:
+def read_request(given: Mapping[str, object], tables: Tables) -> tuple[Request, list[Problem]]:
     """The request as it was meant, and a problem for every value that is not accepted."""
     readers: dict[str, Callable[[object], Any]] = {
         "version": _version(tables),
         "device": _one_of("auto", "cpu", "gpu"),
-        "method": _method(implemented),
+        "method": _method,
         "python": _python(tables),
         "cuda_from": _one_of("auto", "wheels", "apt"),
         "tensorrt": _switch_or_auto,

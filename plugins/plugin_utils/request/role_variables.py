@@ -15,13 +15,13 @@ from typing import Any
 
 import yaml
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import Problem, show
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import prefixes
 
 COLLECTION = Path(__file__).resolve().parents[3]
 PLANNED = "tensorflow"  # the plan itself checks the request, and says what this host would accept
-# Other prefixes (python_, validate_) are common words: an inventory may have variables of its own that begin with them.
-OWNED_PREFIXES = ("ca_certificates_", "package_cache_")
-# Other collections have variables that begin like this, so only a near miss is taken for a misspelt name.
-SHARED_PREFIXES = ("nvidia_repo_", "nvidia_driver_", "cuda_", "cudnn_", "nccl_", "tensorrt_")
+# Of a prefix that other collections use too, only a near miss is taken for a misspelt name.
+OWNED_PREFIXES = prefixes("owned")
+SHARED_PREFIXES = prefixes("shared")
 NEAR_MISS = 0.92
 
 WORDS = {

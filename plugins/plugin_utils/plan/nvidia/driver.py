@@ -48,9 +48,7 @@ def branch_of(version: str) -> str:
     return version.split(".", 1)[0]
 
 
-def plan(
-    host: Host, asked: str | None, needed: str, capabilities: Sequence[str], tables: Tables, installs: bool
-) -> Driver | Obstacle:
+def plan(host: Host, asked: str | None, needed: str, capabilities: Sequence[str], tables: Tables) -> Driver | Obstacle:
     """The driver on the host if it is new enough, else the branch to install."""
     installed, loaded = host.driver_installed, host.driver_loaded
     wanted = asked if asked not in (None, "auto") else None
@@ -68,12 +66,6 @@ def plan(
     have = f"the driver {present} is older than {needed}" if present else "there is no NVIDIA driver"
     if good:
         have = f"the driver {present} is of another branch"
-    if not installs:
-        return Obstacle(
-            "device",
-            f"{have}, and installing a driver is not built yet",
-            f"cpu, or a host with driver {needed} or newer",
-        )
     if not host.become:
         return Obstacle(
             "device",

@@ -43,7 +43,6 @@ def plan(
     release: Release,
     python: str | None,
     tables: Tables,
-    implemented: frozenset[str],
     wish: docker_image.Wish,
 ) -> GpuPlan | Obstacle:
     """How this release would use the GPUs of this host, or the first thing that stands in the way."""
@@ -53,12 +52,12 @@ def plan(
     services, names, notes = usable
     series = tables.series[release.series]
     toolkit = tables.cuda[series.cuda]
-    source = _source(asked, host, release, python, tables, implemented, wish)
+    source = _source(asked, host, release, python, tables, wish)
     if isinstance(source, Obstacle):
         return source
     capabilities = [one.capability for one in services if one.capability]
     needed = drivers.minimum(toolkit, any(one.compiles for one in services))
-    driver = drivers.plan(host, asked.driver_branch, needed, capabilities, tables, "nvidia_driver" in implemented)
+    driver = drivers.plan(host, asked.driver_branch, needed, capabilities, tables)
     if isinstance(driver, Obstacle):
         return driver
     planned = GpuPlan(source, names, driver, capabilities, len(services), notes=notes)
@@ -69,13 +68,10 @@ def plan(
         cuda_source.in_the_way(series.cuda, python in release.cuda_pythons, host) if planned.cuda_packages else None
     )
     trouble = trouble or _nccl(asked, release, planned, len(services), tables)
-    trouble = trouble or _tensorrt(asked, release, planned, host, tables, "tensorrt" in implemented)
+    trouble = trouble or _tensorrt(asked, release, planned, host, tables)
     if trouble:
         return trouble
     _finish(planned, host, series.cuda, tables)
-    missing = [role for role in planned.roles if role not in implemented]
-    if missing:
-        return Obstacle("device", f"it needs the role {missing[0]}, and that is not built yet", "cpu")
     return planned
 
 
@@ -121,7 +117,6 @@ def _source(
     release: Release,
     python: str | None,
     tables: Tables,
-    implemented: frozenset[str],
     wish: docker_image.Wish,
 ) -> str | Obstacle:
     if asked.method == "docker":
@@ -137,12 +132,7 @@ def _source(
             None,
         )
         return Obstacle("device", clause, f"cpu, tensorflow_method: virtualenv, or tensorflow_version: {newest}")
-    source = cuda_source.source(release, python or "", asked.cuda_from, host, tables)
-    if source == "apt" and not implemented.issuperset({"nvidia_repo", "cuda", "cudnn"}):
-        first = next((one.version for one in tables.stable if python in one.cuda_pythons), None)
-        clause = f"TensorFlow {release.version} takes CUDA from apt, and that is not built yet"
-        return Obstacle("device", clause, f"cpu, or tensorflow_version: {first}" if first else "cpu")
-    return source
+    return cuda_source.source(release, python or "", asked.cuda_from, host, tables)
 
 
 def _nccl(asked: Request, release: Release, planned: GpuPlan, gpus_used: int, tables: Tables) -> Obstacle | None:
@@ -164,24 +154,20 @@ def _nccl(asked: Request, release: Release, planned: GpuPlan, gpus_used: int, ta
     return Obstacle("nccl", clause, "false, auto, or tensorflow_cuda_from: wheels")
 
 
-def _tensorrt(
-    asked: Request, release: Release, planned: GpuPlan, host: Host, tables: Tables, installs: bool
-) -> Obstacle | None:
+def _tensorrt(asked: Request, release: Release, planned: GpuPlan, host: Host, tables: Tables) -> Obstacle | None:
     if asked.tensorrt in (False, None):
         return None
     built_with = tables.series[release.series].tensorrt
-    if built_with and host.tensorrt_archive and installs and planned.source != "image":
+    if built_with and host.tensorrt_archive and planned.source != "image":
         return _archive(built_with.version, release, planned, host.tensorrt_archive)
     inside = planned.source == "image" or (planned.source == "wheels" and _pins_tensorrt(release, tables))
-    if built_with and (inside or (built_with.apt and installs)):
+    if built_with and (inside or built_with.apt):
         planned.tensorrt_version = built_with.version
         planned.tensorrt_packages = [] if inside else list(built_with.apt)
         return None
-    if built_with and built_with.apt:
-        clause = f"TensorFlow {release.version} takes TensorRT from apt, and that is not built yet"
-    elif built_with:
+    if built_with:
         clause = f"TensorRT {built_with.version}, which TensorFlow {release.version} needs, is in no repository"
-        if installs and asked.tensorrt is True:
+        if asked.tensorrt is True:
             return Obstacle(
                 "tensorrt", clause, "false, auto, or tensorrt_archive_file with the archive that NVIDIA offers"
             )
@@ -190,7 +176,7 @@ def _tensorrt(
     if asked.tensorrt == "auto":
         planned.notes.append(f"TensorRT is left out: {clause}.")
         return None
-    newest = next((row.version for row in tables.stable if _has_tensorrt(row, tables, installs)), None)
+    newest = next((row.version for row in tables.stable if _has_tensorrt(row, tables)), None)
     other = f", or tensorflow_version: {newest}, the newest with it" if newest else ""
     return Obstacle("tensorrt", clause, f"false, auto{other}")
 
@@ -214,9 +200,9 @@ def _pins_tensorrt(release: Release, tables: Tables) -> bool:
     return release.cuda_pins in tables.pins_with_tensorrt
 
 
-def _has_tensorrt(release: Release, tables: Tables, installs: bool) -> bool:
+def _has_tensorrt(release: Release, tables: Tables) -> bool:
     built_with = tables.series[release.series].tensorrt
-    if built_with and built_with.apt and installs:
+    if built_with and built_with.apt:
         return True
     return bool(release.cuda_pythons) and _pins_tensorrt(release, tables)
 

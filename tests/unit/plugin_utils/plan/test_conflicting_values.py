@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES
 
 from tests.unit.plugin_utils.plan.hosts import Request, debian, planned, pythons, refusals
 
@@ -65,7 +64,7 @@ def test_a_wheel_of_a_methods_that_installs_none() -> None:
     assert (
         "tensorflow_wheel_url is 'https://example.org/tensorflow-2.15.1-cp311-cp311-linux_x86_64.whl', but tensorflow_method is "
         "'docker', which installs no wheel; accepted: empty, or tensorflow_method: virtualenv."
-    ) in refusals(asked, debian(), implemented=ALL_ROLES)
+    ) in refusals(asked, debian())
 
 
 def test_an_explicit_wheel() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES
 
 from tests.unit.plugin_utils.plan.hosts import debian, planned, refusals, ubuntu
 
@@ -40,7 +39,7 @@ def test_native_needs_root() -> None:
 def test_methods_that_need_no_python_are_named_once_they_are_built() -> None:
     """Where no Python will do."""
     host = debian(distribution="Devuan", pythons=[])
-    assert refusals({"version": "2.21.0"}, host, implemented=ALL_ROLES) == [
+    assert refusals({"version": "2.21.0"}, host) == [
         (
             "tensorflow_version is '2.21.0', but this host has no Python that an environment can be made of; accepted: "
             "tensorflow_python: 3.13, or tensorflow_method: docker or conda, or a host with Python 3.10, 3.11, 3.12 or 3.13."

@@ -9,14 +9,12 @@ from typing import Any
 
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common import versions
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import sentence
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import METHODS, ROLES
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.compatibility import loader as tables
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.model import Plan, blank
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.resolver import resolve
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import (
-    ALL_ROLES,
     DEFAULTS,
-    IMPLEMENTED_ROLES,
-    METHODS,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -135,7 +133,7 @@ def test_any_overrides_are_taken_or_refused(rows: dict[str, Any], host: dict[str
 @THOROUGH
 @given(SENSIBLE_REQUEST, sensible_hosts())
 def test_a_plan_without_problems_satisfies_every_row_it_used(request: dict[str, Any], host: dict[str, Any]) -> None:
-    plan = resolve(request, host, implemented=ALL_ROLES)
+    plan = resolve(request, host)
     assert_well_formed(plan)
     if plan["problems"]:
         assert not any("None" in sentence("h", problem) for problem in plan["problems"])
@@ -202,12 +200,12 @@ def assert_serves(plan: Plan, request: dict[str, Any], host: dict[str, Any]) -> 
 @PATIENT
 @given(SENSIBLE_REQUEST, sensible_hosts(), st.randoms(use_true_random=False))
 def test_the_order_of_facts_never_matters(request: dict[str, Any], host: dict[str, Any], chance: random.Random) -> None:
-    before = resolve(request, host, implemented=ALL_ROLES)
+    before = resolve(request, host)
     shuffled = {name: host[name] for name in chance.sample(list(host), len(host))}
     for name in ("pythons", "gpus", "cpu_flags"):
         shuffled[name] = chance.sample(host[name], len(host[name]))
-    assert resolve(request, shuffled, implemented=ALL_ROLES) == before
-    assert resolve(request, host, implemented=ALL_ROLES) == before
+    assert resolve(request, shuffled) == before
+    assert resolve(request, host) == before
 
 
 @PATIENT
@@ -237,7 +235,7 @@ def test_a_newer_release_never_breaks_an_explicit_request(
 def test_what_is_not_built_yet_is_in_no_plan_that_holds(request: dict[str, Any], host: dict[str, Any]) -> None:
     plan = resolve(request, host)
     if not plan["problems"]:
-        assert set(plan["roles"]) <= IMPLEMENTED_ROLES
+        assert set(plan["roles"]) <= set(ROLES)
         providers = OURS.providers
         known = {name for name in providers if providers[name].implemented}
         assert plan["python"]["provider"] in ({None} if plan["method"] == "docker" else known)

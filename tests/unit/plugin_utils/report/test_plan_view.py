@@ -8,7 +8,6 @@ import json
 import yaml
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.resolver import resolve
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.plan_view import view
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES
 
 from tests.unit.plugin_utils.plan.hosts import A100, GOOD, V100, debian, place, pythons, ubuntu
 
@@ -34,7 +33,7 @@ def test_one_plan() -> None:
 
 def test_a_plan_with_a_gpu() -> None:
     asked = {"device": "gpu", "version": "1.12.0", "tensorrt": True}
-    plan = resolve(asked, ubuntu("16.04", gpus=[V100, V100]), implemented=ALL_ROLES)
+    plan = resolve(asked, ubuntu("16.04", gpus=[V100, V100]))
     text = view([["gpu01", plan]])
     assert "  libraries   CUDA 9.0, cuDNN 7.2, NCCL 2.2.13, TensorRT 4.1.2, from apt\n" in text
     assert "  driver      384.81 or newer is needed, branch 465 is installed\n" in text
@@ -50,10 +49,10 @@ def test_a_plan_with_a_gpu() -> None:
 
 
 def test_methods_that_take_no_python_of_the_host() -> None:
-    docker = view([["a", resolve({"method": "docker"}, debian(), implemented=ALL_ROLES)]])
+    docker = view([["a", resolve({"method": "docker"}, debian())]])
     assert "  image       tensorflow/tensorflow:2.21.0\n" in docker
     assert "Python" not in docker
-    source = view([["a", resolve({"method": "source"}, debian(), implemented=ALL_ROLES)]])
+    source = view([["a", resolve({"method": "source"}, debian())]])
     assert "  build       Bazel 7.4.1, Clang 18.1.8\n" in source
     assert "  Python      3.11 (to be installed, system)\n" in view([["a", resolve({}, debian(pythons=[]))]])
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES
 
 from tests.unit.plugin_utils.plan.hosts import (
     A100,
@@ -55,12 +54,12 @@ def test_auto_takes_a_gpu_that_can_be_used() -> None:
     [
         (debian(), "The CPU is used: this host has no NVIDIA GPU."),
         (
-            debian(gpus=[A100]),
-            "The CPU is used: there is no NVIDIA driver, and installing a driver is not built yet.",
+            debian(gpus=[A100], become=False),
+            "The CPU is used: there is no NVIDIA driver, and this run may not become root to install one.",
         ),
         (
-            debian(gpus=[A100], driver=driver("470.82.01")),
-            "The CPU is used: the driver 470.82.01 is older than 525.60.13, and installing a driver is not built yet.",
+            debian(gpus=[A100], driver=driver("470.82.01"), become=False),
+            "The CPU is used: the driver 470.82.01 is older than 525.60.13, and this run may not become root to install one.",
         ),
         (
             debian(gpus=[K80], driver=driver("470.82.01")),
@@ -87,14 +86,14 @@ def test_auto_takes_a_gpu_that_can_be_used() -> None:
 )
 def test_auto_falls_back_to_the_cpu_with_a_note(host: Facts, note: str | None) -> None:
     if note is None:
-        assert refusals({}, host, implemented=WITHOUT_NVIDIA) == [
+        assert refusals({}, host) == [
             (
                 "tensorflow_device is 'auto', but the installed driver 580.95.05 is not loaded; accepted: the same after a reboot "
                 "of the host."
             )
         ]
         return
-    plan = planned({}, host, implemented=WITHOUT_NVIDIA)
+    plan = planned({}, host)
     assert plan["device"] == "cpu"
     assert note in plan["notes"]
 
@@ -105,10 +104,10 @@ def test_auto_falls_back_to_the_cpu_with_a_note(host: Facts, note: str | None) -
         ({}, debian(), "tensorflow_device is 'gpu', but this host has no NVIDIA GPU; accepted: auto, cpu."),
         (
             {},
-            debian(gpus=[A100]),
+            debian(gpus=[A100], become=False),
             (
-                "tensorflow_device is 'gpu', but there is no NVIDIA driver, and installing a driver is not built yet; accepted: "
-                "cpu, or a host with driver 525.60.13 or newer."
+                "tensorflow_device is 'gpu', but there is no NVIDIA driver, and this run may not become root to install one; accepted: "
+                "cpu, a host with driver 525.60.13 or newer, or a run that may become root."
             ),
         ),
         (
@@ -157,14 +156,6 @@ def test_auto_falls_back_to_the_cpu_with_a_note(host: Facts, note: str | None) -
             "tensorflow_device is 'gpu', but TensorFlow 2.21.0 has no GPU build for aarch64; accepted: auto, cpu.",
         ),
         (
-            {"version": "2.12.1"},
-            ubuntu("22.04", gpus=[A100], driver=GOOD),
-            (
-                "tensorflow_device is 'gpu', but TensorFlow 2.12.1 takes CUDA from apt, and that is not built yet; accepted: cpu, "
-                "or tensorflow_version: 2.21.0."
-            ),
-        ),
-        (
             {"version": "2.14.1", "cuda_from": "wheels"},
             debian(gpus=[A100], driver=GOOD),
             (
@@ -197,25 +188,17 @@ def test_auto_falls_back_to_the_cpu_with_a_note(host: Facts, note: str | None) -
             ),
         ),
         (
-            {"tensorrt": True},
+            {"tensorrt": True, "version": "2.21.0"},
             debian(gpus=[A100], driver=GOOD),
             (
                 "tensorflow_tensorrt is true, but TensorFlow 2.21.0 is built without TensorRT; accepted: false, auto, or "
-                "tensorflow_version: 2.14.1, the newest with it."
-            ),
-        ),
-        (
-            {"tensorrt": True, "version": "2.17.1"},
-            debian(gpus=[A100], driver=GOOD),
-            (
-                "tensorflow_tensorrt is true, but TensorFlow 2.17.1 takes TensorRT from apt, and that is not built yet; accepted: "
-                "false, auto, or tensorflow_version: 2.14.1, the newest with it."
+                "tensorflow_version: 2.17.1, the newest with it."
             ),
         ),
     ],
 )
 def test_a_gpu_that_cannot_be_had(request_: Request, host: Facts, sentence_: str) -> None:
-    assert refusals({"device": "gpu", **request_}, host, implemented=WITHOUT_NVIDIA) == [sentence_]
+    assert refusals({"device": "gpu", **request_}, host) == [sentence_]
 
 
 @pytest.mark.parametrize(
@@ -253,20 +236,20 @@ def test_ptx_needs_the_driver_of_its_toolkit() -> None:
     """Machine code runs on any driver of CUDA 12; an A100 has to compile 2.15's PTX, and only 535 knows that of 12.2."""
     asked = {"device": "gpu", "version": "2.15.1"}
     assert planned(asked, debian(gpus=[A100], driver=driver("535.54.03")))["driver"]["minimum"] == "535.54.03"
-    assert refusals(asked, debian(gpus=[A100], driver=driver("535.54.02")), implemented=WITHOUT_NVIDIA) != []
+    assert refusals(asked, debian(gpus=[A100], driver=driver("535.54.02"))) != []
     assert planned(asked, debian(gpus=[T4], driver=driver("525.60.13")))["driver"]["minimum"] == "525.60.13"
 
 
 def test_the_driver_of_a_toolkit_may_be_too_old_for_its_programs() -> None:
     """CUDA 11.0 came with 450.51.05, and its programs need 450.80.02; an A100 has to compile 2.4's PTX."""
     host = ubuntu("18.04", gpus=[A100], driver=GOOD)
-    plan = planned({"device": "gpu", "version": "2.4"}, host, implemented=ALL_ROLES)
+    plan = planned({"device": "gpu", "version": "2.4"}, host)
     assert plan["driver"]["minimum"] == "450.80.02"
 
 
 def test_drivers_are_installed_once_that_is_built() -> None:
     asked = {"device": "gpu"}
-    plan = planned(asked, ubuntu("22.04", gpus=[A100]), implemented=ALL_ROLES)
+    plan = planned(asked, ubuntu("22.04", gpus=[A100]))
     assert plan["driver"] == {
         "minimum": "525.60.13",
         "branch": "580",
@@ -274,28 +257,28 @@ def test_drivers_are_installed_once_that_is_built() -> None:
         **ALONE,
     }
     assert plan["roles"][0] == "nvidia_driver"
-    plan = planned(asked, ubuntu("22.04", gpus=[P100]), implemented=ALL_ROLES)
+    plan = planned(asked, ubuntu("22.04", gpus=[P100]))
     assert plan["driver"]["packages"] == ["nvidia-driver-580-server", "nvidia-utils-580-server"]
-    plan = planned(asked, debian("12", gpus=[A100]), implemented=ALL_ROLES)
+    plan = planned(asked, debian("12", gpus=[A100]))
     assert plan["driver"]["packages"] == ["nvidia-open-580"]
     assert plan["roles"][:2] == ["nvidia_repo", "nvidia_driver"]
     assert plan["repository"]["distro"] == "debian12"
     assert plan["repository"]["architecture"] == "x86_64"
     assert plan["repository"]["key"] == "EB693B3035CD5710E231E123A4B469963BF863CC"
     assert plan["repository"]["drivers"]
-    plan = planned({**asked, "driver_branch": "595"}, ubuntu("24.04", gpus=[T4]), implemented=ALL_ROLES)
+    plan = planned({**asked, "driver_branch": "595"}, ubuntu("24.04", gpus=[T4]))
     assert plan["driver"]["branch"] == "595"
-    plan = planned({**asked, "driver_branch": 590}, debian("12", gpus=[T4]), implemented=ALL_ROLES)
+    plan = planned({**asked, "driver_branch": 590}, debian("12", gpus=[T4]))
     assert plan["driver"]["packages"] == ["nvidia-driver-pinning-590", "nvidia-open"]
-    plan = planned({**asked, "version": "2.14"}, ubuntu("22.04", gpus=[K80]), implemented=ALL_ROLES)
+    plan = planned({**asked, "version": "2.14"}, ubuntu("22.04", gpus=[K80]))
     assert plan["driver"]["branch"] == "470"
     assert plan["driver"]["packages"] == ["nvidia-driver-470", "nvidia-utils-470"]
 
 
 def test_a_good_driver_is_left_alone_unless_another_branch_is_asked_for() -> None:
     host = ubuntu("22.04", gpus=[A100], driver=driver("550.54.15"))
-    assert planned({"device": "gpu"}, host, implemented=ALL_ROLES)["driver"]["packages"] == []
-    plan = planned({"device": "gpu", "driver_branch": "580"}, host, implemented=ALL_ROLES)
+    assert planned({"device": "gpu"}, host)["driver"]["packages"] == []
+    plan = planned({"device": "gpu", "driver_branch": "580"}, host)
     assert plan["driver"]["branch"] == "580"
     assert plan["driver"]["packages"] != []
 
@@ -360,7 +343,7 @@ def test_a_good_driver_is_left_alone_unless_another_branch_is_asked_for() -> Non
     ],
 )
 def test_a_driver_that_cannot_be_had(request_: Request, host: Facts, sentence_: str) -> None:
-    assert refusals({"device": "gpu", **request_}, host, implemented=ALL_ROLES) == [sentence_]
+    assert refusals({"device": "gpu", **request_}, host) == [sentence_]
 
 
 def test_an_unknown_branch() -> None:
@@ -374,7 +357,7 @@ def test_an_unknown_branch() -> None:
 
 def test_cuda_from_apt_once_that_is_built() -> None:
     host = ubuntu("16.04", gpus=[V100, V100], driver=driver("580.95.05"))
-    plan = planned({"device": "gpu", "version": "1.12.0", "tensorrt": True}, host, implemented=ALL_ROLES)
+    plan = planned({"device": "gpu", "version": "1.12.0", "tensorrt": True}, host)
     assert plan["tensorflow"]["requirement"] == "tensorflow-gpu==1.12.0"
     assert plan["cuda"]["from"] == "apt"
     assert plan["cuda"]["packages"] == CUDA_9_0
@@ -390,7 +373,7 @@ def test_nccl_only_for_several_gpus_unless_asked() -> None:
 
     def packages(number: int, **more: Any) -> list[str]:
         host = ubuntu("16.04", gpus=[V100] * number, driver=GOOD)
-        return planned({**asked, **more}, host, implemented=ALL_ROLES)["nccl"]["packages"]
+        return planned({**asked, **more}, host)["nccl"]["packages"]
 
     assert packages(1) == []
     assert packages(2) == ["libnccl2=2.2.13-1+cuda9.0"]
@@ -402,7 +385,7 @@ def test_apt_where_the_wheels_cannot_be_installed() -> None:
     plan = planned({"device": "gpu", "version": "2.14.1"}, ubuntu("22.04", gpus=[A100], driver=GOOD))
     assert plan["cuda"]["from"] == "wheels"
     host = ubuntu("22.04", gpus=[A100], driver=GOOD, pythons=pythons("3.11"))
-    plan = planned({"device": "gpu", "version": "2.14.1"}, host, implemented=ALL_ROLES)
+    plan = planned({"device": "gpu", "version": "2.14.1"}, host)
     assert plan["cuda"]["from"] == "apt"
     assert plan["tensorflow"]["requirement"] == "tensorflow==2.14.1"
 
@@ -411,7 +394,7 @@ def test_an_older_distributions_repository_where_a_row_says_so() -> None:
     site = {"nvidia": {"repositories": {"ubuntu2204": {"also": "ubuntu2004"}}}}
     host = ubuntu("22.04", gpus=[A100], driver=GOOD)
     asked = {"device": "gpu", "version": "2.11.1", "overrides": site}
-    plan = planned(asked, host, implemented=ALL_ROLES)
+    plan = planned(asked, host)
     assert plan["repository"]["distro"] == "ubuntu2004"
 
 
@@ -421,16 +404,15 @@ def test_tensorrt() -> None:
     assert "TensorRT is left out: TensorFlow 2.21.0 is built without TensorRT." in plan["notes"]
     assert plan["tensorrt"] == {"version": None, "packages": [], "archive": None}
     with_wheels = ubuntu("22.04", gpus=[A100], driver=GOOD)
-    inside = planned({"tensorrt": True, "device": "gpu"}, with_wheels, implemented=WITHOUT_NVIDIA)
+    inside = planned({"tensorrt": True, "device": "gpu", "version": "2.14.1"}, with_wheels)
     assert inside["tensorflow"]["version"] == "2.14.1"
     assert inside["tensorrt"] == {"version": "8.5.3", "packages": [], "archive": None}
-    plan = planned({"tensorrt": True, "version": "2.17"}, host, implemented=ALL_ROLES)
+    plan = planned({"tensorrt": True, "version": "2.17"}, host)
     assert plan["tensorrt"]["packages"] == ["libnvinfer8=8.6.1.6-1+cuda12.0", "libnvinfer-plugin8=8.6.1.6-1+cuda12.0"]
     assert planned({"tensorrt": "auto"}, debian())["tensorrt"]["version"] is None
     assert refusals(
         {"tensorrt": True, "version": "1.8.0", "device": "gpu"},
         ubuntu("16.04", gpus=[V100], driver=GOOD),
-        implemented=ALL_ROLES,
     ) == [
         (
             "tensorflow_tensorrt is true, but TensorRT 3.0.4, which TensorFlow 1.8.0 needs, is in no repository; accepted: false, "

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import NVIDIA_ROLES
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.model import Plan
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.resolver import resolve
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import request
 
 HOST: dict[str, Any] = {
     "distribution": "Ubuntu",
@@ -84,7 +84,7 @@ def test_the_repository_knows_its_key_the_old_ones_and_whether_drivers_come_from
 
 def test_each_role_s_receipt_counts_what_the_role_reads() -> None:
     one, other = plan(), plan(version="2.15.1")
-    for role in request.NVIDIA_ROLES:
+    for role in NVIDIA_ROLES:
         same = due.inputs({**one}, role, {}) == due.inputs({**other}, role, {})
         assert same is (role in ("nvidia_repo", "nvidia_driver", "nccl", "tensorrt")), role
 

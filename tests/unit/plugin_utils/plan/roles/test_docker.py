@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.problems import sentence
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.resolver import resolve
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import docker as engine
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request.request import ALL_ROLES
 
 from tests.unit.plugin_utils.plan.hosts import debian, refusals
 
@@ -24,7 +23,7 @@ FRESH: dict[str, Any] = {
 
 def told(docker: object, variables: dict[str, Any], **more: Any) -> list[str]:
     host = debian(docker=docker, **more)
-    plan = resolve({"method": more.get("method", "docker")}, host, implemented=ALL_ROLES)
+    plan = resolve({"method": more.get("method", "docker")}, host)
     return [sentence("h", one) for one in engine.problems(plan, host, variables)]
 
 
@@ -34,7 +33,7 @@ def test_a_fresh_or_unknown_host_has_no_problem(docker: object) -> None:
 
 
 def test_docker_needs_root() -> None:
-    assert refusals({"method": "docker"}, debian(become=False), implemented=ALL_ROLES) == [
+    assert refusals({"method": "docker"}, debian(become=False)) == [
         (
             "tensorflow_method is 'docker', which needs root, and this run may not become root; accepted: virtualenv, or a run that "
             "may become root."

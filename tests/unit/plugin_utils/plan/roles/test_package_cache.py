@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import ROLES
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.model import Plan, blank
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import ca_certificates, package_cache
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
@@ -73,7 +74,7 @@ def test_a_cache_that_does_not_answer_is_told(only: bool, says: str) -> None:
     assert planned(variables, package_cache={"url": URL, "answers": True})["notes"] == []
 
 
-@pytest.mark.parametrize("role", [*due.PLAN_KEYS, "tensorflow_pip"])
+@pytest.mark.parametrize("role", list(ROLES))
 def test_whether_it_answers_is_no_input_of_any_role(role: str) -> None:
     variables = {"package_cache_url": URL}
     plans = [planned(variables, package_cache={"url": URL, "answers": answers}) for answers in (True, False)]
