@@ -131,8 +131,9 @@ class ActionModule(ActionBase):
         problems = [problem for plan in plans for problem in plan["problems"]]
         if problems:
             return {**answer, **_refused(name, problems)}
-        if self._task.check_mode:
-            answer["ansible_facts"]["tensorflow_plans"] = plans
+        # The rest of the run reads these from the registered result: a fact could come from another run's fact cache.
+        answer["requests"] = environments.requests(asked, values.of("tensorflow_environments"))
+        answer["plans"] = plans
         at = [plan for plan in plans if not only or plan["path"]["given"] == only]
         due = values.given("tensorflow_due")
         if due is None:
@@ -140,6 +141,8 @@ class ActionModule(ActionBase):
             due = receipts.due_at(plans, host, variables, trust, [plan["path"]["given"] for plan in at])
         # Which host builds for which is settled once all have been looked at, so those are not right before.
         source = any(plan["method"] == "source" for plan in at)
+        if not source:
+            answer["due"] = due
         if not due and values.of("tensorflow_validate") != "always" and not source:
             state = "planned" if self._task.check_mode else "installed"
             told = {

@@ -110,7 +110,7 @@ _DERIVED_NAMES = (
     ),
     *("resolved", "result", "results", "report_state"),
     *("pip_result", "pip_results", "docker_result", "source_result", "source_offer", "source_given", "source_wheel"),
-    *("accounts", "users_result"),
+    *("accounts", "users_result", "look"),
 )
 OPTIONS: Final = tuple(PREFIX + name for name in (*DEFAULTS, *_ROLE_NAMES))
 KNOWN_NAMES: Final = (*OPTIONS, *(PREFIX + name for name in _DERIVED_NAMES))
