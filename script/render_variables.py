@@ -4,7 +4,7 @@
 
     render_variables.py [--check]
 
-Writes docs/variables.md and the table of the request in README.md. With --check it writes nothing, names the files that are not as the
+Writes docs/variables.md and the table of the most needed variables in README.md. With --check it writes nothing, names the files that are not as the
 specifications say, and fails if there are any.
 """
 
@@ -18,7 +18,9 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-FIRST = "tensorflow"  # its variables are the request, which the README shows; other roles follow by name
+FIRST = "tensorflow"  # its variables are the request; other roles follow by name
+# What nobody gets by without; the README shows these and no others.
+IN_README = ("version", "device", "method", "python", "path", "environments", "driver_branch", "keep_releases")
 BEGIN = "<!-- begin: rendered by script/render-variables -->"
 END = "<!-- end: rendered by script/render-variables -->"
 HEAD = """\
@@ -54,9 +56,11 @@ def rendered(root: Path) -> dict[Path, str]:
     """Return each file that has rendered parts, with the text that it should have."""
     specifications = read(root)
     readme = root / "README.md"
+    request = specifications[FIRST]["options"]
+    shown = {f"{FIRST}_{name}": request[f"{FIRST}_{name}"] for name in IN_README}
     return {
         root / "docs" / "variables.md": page(specifications),
-        readme: with_section(readme.read_text(), table(specifications[FIRST]["options"])),
+        readme: with_section(readme.read_text(), table(shown)),
     }
 
 

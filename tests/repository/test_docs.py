@@ -39,7 +39,7 @@ OURS = re.compile(
 SCENARIO = re.compile(r"script/test (?:molecule (\w+)|(ubuntu))")
 
 
-# The README's refusals: host → what it asks for, beside the names that it sets and what it is.
+# The refusals that docs/plans.md shows: host → what it asks for, beside the names that it sets and what it is.
 HOST = {"distribution": "Debian", "release": "12", "architecture": "x86_64", "glibc": "2.36", "become": True}
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "gpu01.example.org": ({"method": "vitualenv"}, {}, {}),
@@ -188,21 +188,27 @@ def test_variables_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_the_readme_shows_refusals_as_they_are(name: str) -> None:
+def test_the_documents_show_refusals_as_they_are(name: str) -> None:
     request, names, facts = REFUSED[name]
     (refused,) = resolve(request, {**HOST, **facts}, names=names)["problems"]
-    assert sentence(name, refused) in (ROOT / "README.md").read_text().splitlines()
+    assert sentence(name, refused) in (ROOT / "docs" / "plans.md").read_text().splitlines()
 
 
-def test_the_readme_shows_the_plan_of_the_example() -> None:
+def test_the_documents_show_the_plan_of_the_example() -> None:
     expected = plan_view.view((host, plan(asked, facts, variables)) for host, asked, facts, variables in example())
-    assert f"\n{expected}\n" in (ROOT / "README.md").read_text(), f"README.md has to show:\n{expected}"
+    page = (ROOT / "docs" / "plans.md").read_text()
+    assert f"\n{expected}\n" in page, f"docs/plans.md has to show:\n{expected}"
 
 
 def test_the_readme_is_short_and_complete() -> None:
     text = (ROOT / "README.md").read_text()
-    assert len(text.splitlines()) <= 240
+    assert len(text.splitlines()) <= 130
     assert "TO BE CAPTURED" not in text, "an output in the README is a placeholder"
+
+
+def test_the_index_lists_every_page() -> None:
+    pages = {path.name for path in ROOT.glob("docs/*.md")} - {"README.md"}
+    assert set(LINK.findall((ROOT / "docs" / "README.md").read_text())) == pages
 
 
 @pytest.mark.parametrize("file", VARIABLE_FILES, ids=lambda path: str(path.relative_to(EXAMPLE)))
