@@ -4,8 +4,8 @@
 
     render_variables.py [--check]
 
-Writes docs/variables.md and the table of the most needed variables in README.md. With --check it writes nothing, names the files that are not as the
-specifications say, and fails if there are any.
+Writes docs/variables.md and the table of the most needed variables in README.md. With --check it writes nothing, names the files that
+are not as the specifications say, and fails if there are any.
 """
 
 import json

@@ -17,7 +17,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import filter_loader
 from ansible.utils.color import ANSIBLE_COLOR
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import printable_line
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due, role_code
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import document as report
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures, result_table, terminal
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report.failures import without_host
@@ -115,7 +115,7 @@ class CallbackModule(CallbackBase):
                 filter_loader.get(name)
         with suppress(OSError):
             for role in due.roles():
-                due.code(role, due.COLLECTION)
+                role_code.code(role, role_code.COLLECTION)
         gc.freeze()  # a worker that collects garbage would otherwise copy all memory that it shares with this process
 
     def v2_playbook_on_play_start(self, play: Any) -> None:

@@ -6,8 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printabl
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import RUN_ONLY, SHARED_ROLES, part
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.common.roles import role as registered
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.plan.roles import package_cache
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts.role_code import COLLECTION, code
 
-COLLECTION = Path(__file__).resolve().parents[3]
-SHARED_CODE = ("plugins/modules", "plugins/module_utils")
 CACHED_BY = ("package_cache_url", "package_cache_only", "package_cache_origins", "package_cache_registry")
 # All users of a host can read receipts, so a hash over a login would let them try passwords. For these roles a login only leads to what
 # they fetch, and stands nowhere on the host: a new one is no reason to fetch that anew.
@@ -27,24 +25,6 @@ LOGINS_KEPT = ("docker",)
 # A role's variables of such names decide nothing of what it does: one asks for one more run of it, others are what a run of it gave.
 AGAIN = "_refresh"
 NOT_DECISIVE = (AGAIN, "_result", "_results")
-
-
-def _files(root: Path, places: Iterable[str]) -> Iterator[Path]:
-    for place in places:
-        for directory, subdirectories, names in os.walk(root / place):
-            subdirectories[:] = sorted(set(subdirectories) - {"__pycache__"})
-            yield from (Path(directory, name) for name in sorted(names) if not name.endswith(".pyc"))
-
-
-@cache
-def code(role: str, root: Path = COLLECTION) -> str:
-    """The hash of a role's own code and of what it sends to hosts, the same wherever the collection lies."""
-    digest = hashlib.sha256()
-    for file in _files(root, [f"roles/{role}", *SHARED_CODE]):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(root).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def roles(root: Path = COLLECTION) -> list[str]:

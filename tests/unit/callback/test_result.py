@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.callback import result as plugin
-from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due, role_code
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.request import role_variables
 
 TOLD: dict[str, Any] = {
@@ -213,13 +213,13 @@ PLAN: dict[str, Any] = {"path": {"absolute": "/opt/tensorflow", "become": True},
 
 
 def test_the_start_reads_what_each_worker_would_read_for_itself(run: Run) -> None:
-    due.code.cache_clear()
+    role_code.code.cache_clear()
     role_variables.options.cache_clear()
     run.callback.v2_playbook_on_start(None)
-    read, parsed = due.code.cache_info().misses, role_variables.options.cache_info().misses
+    read, parsed = role_code.code.cache_info().misses, role_variables.options.cache_info().misses
     due.inputs(PLAN, "tensorflow_pip", {})
     role_variables.problems({})
-    assert due.code.cache_info().misses == read > 0
+    assert role_code.code.cache_info().misses == read > 0
     assert role_variables.options.cache_info().misses == parsed > 0
 
 

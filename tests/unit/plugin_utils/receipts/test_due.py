@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import due as receipts
+from ansible_collections.tensorwright.fleet.plugins.plugin_utils.receipts import role_code
 
 PLAN: dict[str, Any] = {
     "roles": ["ca_certificates", "python", "tensorflow_pip"],
@@ -35,9 +36,9 @@ def checkout(place: Path) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    receipts.code.cache_clear()
+    role_code.code.cache_clear()
     yield checkout(tmp_path / "checkout")
-    receipts.code.cache_clear()
+    role_code.code.cache_clear()
 
 
 def host(root: Path, variables: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
@@ -176,30 +177,6 @@ def test_the_roles_own_variables_count(root: Path) -> None:
     assert receipts.inputs(PLAN, "python", {"python_extra": ["tk"]}, root) != before
 
 
-def test_what_a_role_sends_counts_and_what_stays_here_does_not(root: Path) -> None:
-    def inputs(role: str) -> str:
-        receipts.code.cache_clear()
-        return receipts.inputs(PLAN, role, {}, root)
-
-    before, other = inputs("python"), inputs("tensorflow_pip")
-    (root / "plugins" / "filter" / "due.py").write_text("changed")
-    (root / "plugins" / "modules" / "__pycache__").mkdir()
-    (root / "plugins" / "modules" / "__pycache__" / "receipt.cpython-311.pyc").write_text("compiled")
-    assert inputs("python") == before
-    (root / "roles" / "python" / "tasks" / "main.yml").write_text("changed")
-    assert inputs("python") != before
-    assert inputs("tensorflow_pip") == other
-    (root / "plugins" / "module_utils" / "host.py").write_text("changed")
-    assert inputs("tensorflow_pip") != other
-
-
-def test_a_renamed_file_and_moved_content_count(root: Path) -> None:
-    before = receipts.code("python", root)
-    receipts.code.cache_clear()
-    (root / "roles/python/tasks/main.yml").rename(root / "roles/python/tasks/other.yml")
-    assert receipts.code("python", root) != before
-
-
 def test_the_hash_is_the_same_wherever_the_collection_lies(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "another" / "place")
     assert receipts.inputs(PLAN, "python", {}, root) == receipts.inputs(
@@ -303,8 +280,8 @@ def test_only_the_roles_own_variables_are_rendered(root: Path) -> None:
 
 
 def test_the_collection_is_found_from_here() -> None:
-    assert (receipts.COLLECTION / "galaxy.yml").is_file()
-    assert (receipts.COLLECTION / "plugins" / "modules" / "receipt.py").is_file()
+    assert (role_code.COLLECTION / "galaxy.yml").is_file()
+    assert (role_code.COLLECTION / "plugins" / "modules" / "receipt.py").is_file()
 
 
 def test_roles(root: Path) -> None:
