@@ -52,7 +52,7 @@ TESTED_BY = {
     "module_utils/docker/cli.py": "unit/modules/test_docker_image.py",
     "module_utils/docker/images.py": "unit/modules/test_docker_image.py",
     "module_utils/docker/services.py": "unit/modules/test_docker_services.py",
-    "module_utils/environments/conda.py": "unit/modules/test_environment_roads.py",
+    "module_utils/environments/build/conda.py": "unit/modules/test_environment_roads.py",
     "module_utils/environments/distributions.py": "unit/module_utils/environments/test_store.py",
     "module_utils/environments/runtimes.py": "unit/modules/test_environment_roads.py",
     "module_utils/programs/compile_bytecode.py": "unit/module_utils/environments/test_bytecode.py",
