@@ -96,7 +96,7 @@ def owned(tops: tuple[str, ...]) -> list[str]:
     found = []
     for top in tops:
         for directory, names, files in os.walk(top):
-            if os.lstat(directory).st_uid == 0 and directory != "/srv/shared":
+            if uid_of(directory, ".") in (0, -1) and directory != "/srv/shared":  # root's, or gone by now
                 continue
             found += [os.path.join(directory, one) for one in names + files if uid_of(directory, one) == 0]
     return [f"root has made {', '.join(found[:3])}"] if found else []
