@@ -18,8 +18,8 @@ HALLS = ("module_utils", "plugin_utils")
 # From the ground up: a package imports those of lower floors only, never one of its own floor or above.
 FLOORS: dict[str, tuple[set[str], ...]] = {
     "module_utils": (
-        {"common", "programs", "diagnosis"},
-        {"network"},
+        {"common"},
+        {"programs", "diagnosis", "network"},
         {"apt"},
         {"nvidia"},
         {"environments"},
@@ -38,27 +38,37 @@ FLOORS: dict[str, tuple[set[str], ...]] = {
     ),
 }
 # What the controller's code takes from the code for hosts: knowledge and file formats, nothing that acts.
-SHARED_WITH_THE_CONTROLLER = {"apt", "diagnosis", "environments", "network"}
+SHARED_WITH_THE_CONTROLLER = {"apt", "common", "diagnosis", "environments", "network"}
 MOST_ENTRIES = 16
+# Its text goes into a program in the place of this import.
+SENT_ALONG = f"{OURS}.module_utils.common.safe_tree"
 # The only files of plugin_utils that know Ansible, each with the reason why.
 KNOW_ANSIBLE = {
     "request/host_variables.py": "reads hostvars, whose templates only Ansible can evaluate",
-    "report/untrusted.py": "marks what a host says as data, which each ansible-core does in its own way",
+    "common/untrusted.py": "marks what a host says as data, which each ansible-core does in its own way",
 }
 # Files without a test of their name: what tests them instead.
 TESTED_BY = {
-    "module_utils/common/processes.py": "unit/module_utils/environments/test_installers.py",
+    "module_utils/common/durable.py": "unit/modules/test_environment_power_cut.py",
+    "module_utils/common/host_lock.py": "unit/module_utils/receipts/test_intents.py",
+    "module_utils/common/processes.py": "unit/module_utils/environments/build/test_installers.py",
+    "module_utils/common/workplaces.py": "unit/module_utils/environments/test_store.py",
     "module_utils/diagnosis/catalog.py": "unit/module_utils/diagnosis/test_matcher.py",
     "module_utils/docker/cli.py": "unit/modules/test_docker_image.py",
     "module_utils/docker/images.py": "unit/modules/test_docker_image.py",
     "module_utils/docker/services.py": "unit/modules/test_docker_services.py",
+    "module_utils/environments/build/builder_user.py": "unit/modules/test_environment_builder.py",
+    "module_utils/environments/build/takeover.py": "unit/modules/test_environment_builder.py",
+    "module_utils/environments/build/workshop.py": "unit/modules/test_environment_builder.py",
+    "module_utils/environments/cache_marks.py": "unit/modules/test_environment_damage.py",
+    "module_utils/environments/release_files.py": "unit/modules/test_environment_damage.py",
     "module_utils/environments/build/conda.py": "unit/modules/test_environment_roads.py",
     "module_utils/environments/distributions.py": "unit/module_utils/environments/test_store.py",
     "module_utils/environments/runtimes.py": "unit/modules/test_environment_roads.py",
-    "module_utils/programs/compile_bytecode.py": "unit/module_utils/environments/test_bytecode.py",
+    "module_utils/programs/compile_bytecode.py": "unit/module_utils/environments/build/test_bytecode.py",
     "module_utils/programs/session_test.py": "unit/module_utils/environments/test_session_test.py",
     "module_utils/source/build.py": "unit/modules/test_source_build.py",
-    "module_utils/users/group_environments.py": "unit/modules/test_users.py",
+    "module_utils/receipts/footprints.py": "unit/module_utils/receipts/test_drift.py",
     "plugin_utils/bundle/images.py": "unit/plugin_utils/bundle/test_builder.py",
     "plugin_utils/bundle/requirements.py": "unit/plugin_utils/bundle/test_builder.py",
     "plugin_utils/common/problems.py": "unit/plugin_utils/request/test_values.py",
@@ -75,6 +85,7 @@ TESTED_BY = {
     "plugin_utils/plan/resolver.py": "unit/plugin_utils/plan/test_properties.py",
     "plugin_utils/plan/roles/nvidia.py": "unit/plugin_utils/plan/nvidia/test_gpu_stack.py",
     "plugin_utils/plan/writer.py": "unit/plugin_utils/plan/test_install_guides.py",
+    "plugin_utils/report/terminal.py": "unit/callback/test_roads.py",
     "plugin_utils/request/host_variables.py": "unit/playbooks/test_site.py",
     "plugin_utils/request/request.py": "unit/plugin_utils/request/test_values.py",
     "plugin_utils/request/source_options.py": "unit/plugin_utils/plan/test_source_build.py",
@@ -156,6 +167,8 @@ def test_packages_import_no_plugins_and_pure_ones_no_ansible(file: Path) -> None
 def test_programs_that_are_sent_to_other_pythons_import_the_standard_library_only(file: Path) -> None:
     former = {"__builtin__", "imp", "pipes"}  # of Python 2.7, or gone since
     for name in imported(file):
+        if name == SENT_ALONG:
+            continue
         # TensorFlow is what they are about; _tensorwright_cuda is the name under which a release holds cuda_preload.
         about = {"tensorflow", "_tensorwright_cuda"}
         assert name.split(".")[0] in sys.stdlib_module_names | former | about, f"{file.name} imports {name}"

@@ -56,9 +56,11 @@ def test_what_is_put_into_environments_compiles(version: str) -> None:
 
 STORE = """
 import os, sys
-from ansible_collections.tensorwright.fleet.plugins.module_utils import (
-    builder_user, bytecode, installer, native, releases, session, takeover, workshop
-)
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import native
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import session_test as session
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import builder_user, bytecode, takeover, workshop
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import installers as installer
 environment = releases.Environment(sys.argv[1])
 for name in ("one", "two"):
     with environment.locked(1):

@@ -55,6 +55,8 @@ _ROLE_NAMES = (
     "pip_cache",
     "pip_ca_file",
     "pip_extra_packages",
+    "pip_in_use",
+    "pip_sdists",
     "docker_state",
     "docker_image",
     "docker_jupyter",
