@@ -123,10 +123,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_digest
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_digest, image_store
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import Record, Store
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import Record, Store
 
 Answer = Dict[str, Any]
 
@@ -194,7 +194,7 @@ def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
                 docker_images.discard(dict(record, base=None), records)
             raise
         record = dict(record, session=answer["session"], proved=now())
-    docker_cli.done("tag", record["id"], docker_images.kept_as(record["id"]))
+    docker_cli.done("tag", record["id"], image_store.kept_as(record["id"]))
     records = [record] + [other for other in records if other["id"] != record["id"]]
     answer.update(settle(store, records, gpu_access, asked["keep"]), image=record)
     answer["changed"] = answer["changed"] or lacked

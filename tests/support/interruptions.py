@@ -118,7 +118,7 @@ def dying(at: int | str) -> Action:
 KILLED = """
 import json, sys
 from pathlib import Path
-from tests import interruptions
+from tests.support import interruptions
 asked = json.load(sys.stdin)
 interruptions.watch(Path(asked["root"]), interruptions.dying(asked["at"]))
 exec(asked["program"], {"asked": asked["about"]})

@@ -163,7 +163,7 @@ def copies(disk: Disk, directory: Path, chosen: str = "", most: int = 0) -> inte
 AS_PROCESS = """
 import json, sys
 from pathlib import Path
-from tests import interruptions, power_cuts
+from tests.support import interruptions, power_cuts
 from tests.unit.support.environment_site import run_module
 asked = json.load(sys.stdin)
 disk = power_cuts.Disk(Path(asked["image"]), Path(asked["place"]))

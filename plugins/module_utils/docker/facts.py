@@ -8,8 +8,7 @@ from typing import Any, Dict, List, Optional, Set
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.apt import dpkg
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.files import text
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import daemon_config
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import daemon_config, image_store
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import location
 
 DATA_ROOT = "/var/lib/docker"
@@ -92,5 +91,5 @@ def describe(data_root: str, file: str = daemon_config.FILE, status: str = dpkg.
         "free_mb": location.free_mb(os.path.join(root, "image")),
         "subids": subids(),
         "mtu": mtu(),
-        "images": docker_images.Store().read(),
+        "images": image_store.Store().read(),
     }

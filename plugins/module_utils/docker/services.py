@@ -9,7 +9,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, quoting, safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.files import text
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import DIRECTORY, LAUNCHER
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import DIRECTORY
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import LAUNCHER
 
 UNITS = "/etc/systemd/system"
 TOKENS = os.path.join(DIRECTORY, "tokens")

@@ -221,9 +221,9 @@ def _images_drift(footprint: Footprint) -> Iterable[str]:
     if not images:
         return
     # Of the look at a host, what asks Docker is most of what its Python has to read, and few hosts have images.
-    from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
+    from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_store
 
-    for name in docker_images.lost(images):
+    for name in image_store.lost(images):
         yield "the image {0} is gone".format(name)
 
 

@@ -39,10 +39,10 @@ ROADS = {
     "callback/board.py": {"_print": 2, "display": 1},  # what others display, above the board; the last count
     "callback/fleet.py": {"display": 3},
     "callback/result.py": {"display": 1, "warning": 1, "write": 2},  # the table, its warning, the log, the report
-    "plugin_utils/board.py": {"write": 1},  # the board
-    "plugin_utils/progress.py": {"write": 1},  # what a host is at, for the board
-    "plugin_utils/report.py": {"write": 1},
-    "plugin_utils/terminal.py": {"_display": 1},  # all that Ansible displays
+    "plugin_utils/report/board.py": {"write": 1},  # the board
+    "plugin_utils/report/progress_pipe.py": {"write": 1},  # what a host is at, for the board
+    "plugin_utils/report/document.py": {"write": 1},
+    "plugin_utils/report/terminal.py": {"_display": 1},  # all that Ansible displays
 }
 MODULE = f"""
 from ansible.module_utils.basic import AnsibleModule
@@ -109,8 +109,9 @@ PLAYBOOK = """
 def calls() -> dict[str, dict[str, int]]:
     """How often a file of ours calls what hands text on, by the name of what it calls."""
     found: dict[str, dict[str, int]] = {}
-    for file in sorted((ROOT / "plugins").glob("*/*.py")):
-        if file.parent.name not in ("action", "callback", "filter", "plugin_utils") or file.name.startswith("bundle"):
+    for file in sorted((ROOT / "plugins").rglob("*.py")):
+        kind, *inner = file.relative_to(ROOT / "plugins").parts
+        if kind not in ("action", "callback", "filter", "plugin_utils") or inner[0].startswith("bundle"):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             name = _called(node)
@@ -125,7 +126,7 @@ def calls() -> dict[str, dict[str, int]]:
                 "write",
                 "write_text",
             ):
-                counts = found.setdefault(f"{file.parent.name}/{file.name}", {})
+                counts = found.setdefault(file.relative_to(ROOT / "plugins").as_posix(), {})
                 counts[name] = counts.get(name, 0) + 1
     return found
 

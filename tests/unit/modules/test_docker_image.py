@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_store
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.images import Store
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import Store
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_image
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures
 
@@ -428,7 +429,7 @@ def test_a_run_that_is_cut_between_the_record_and_what_users_have_is_finished_by
         files.replace(path, content)
 
     with monkeypatch.context() as cut:
-        cut.setattr(docker_images, "replace", replace)
+        cut.setattr(image_store, "replace", replace)
         with pytest.raises(CutError):
             present(store, image=TWO)
     assert Path(store.current).read_text() == before  # an image that is still there
@@ -624,4 +625,4 @@ def test_an_image_that_is_gone_is_drift_where_the_engine_can_be_asked(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: access)
     engine.tags["y:1"] = "sha256:y"
-    assert docker_images.lost({"sha256:x": "x:1", "sha256:y": "y:1"}) == lost
+    assert image_store.lost({"sha256:x": "x:1", "sha256:y": "y:1"}) == lost

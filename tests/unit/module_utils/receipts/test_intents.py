@@ -160,7 +160,7 @@ BY_THEIR_MODULES = {"cudnn", "nccl", "tensorflow_source", "tensorflow_users"}
 
 def test_every_role_writes_down_what_it_is_about_to_make() -> None:
     intending = set()
-    for file in (Path(drift.__file__).resolve().parents[2] / "roles").glob("*/tasks/*.yml"):
+    for file in (Path(drift.__file__).resolve().parents[3] / "roles").glob("*/tasks/*.yml"):
         tasks = yaml.safe_load(file.read_text())
         found = [task["tensorwright.fleet.receipt"] for task in tasks if "tensorwright.fleet.receipt" in task]
         intending |= {one["role"] for one in found if one.get("state") == "intended"}

@@ -135,7 +135,7 @@ def test_a_member_of_docker_may_not_be_one_of_another_group() -> None:
 
 
 def test_every_role_that_writes_a_receipt_has_a_scope() -> None:
-    roles = Path(rules.__file__).resolve().parents[2] / "roles"
+    roles = Path(rules.__file__).resolve().parents[3] / "roles"
     written = set()
     for file in roles.glob("*/tasks/*.yml"):
         lines = file.read_text().splitlines()
