@@ -458,6 +458,8 @@ class Builder(object):
         """Tell whether a sealed release passes the session test. Raises SessionError for what fails in any release."""
         if not self.params["prove"]:
             return True
+        if self.mend(release):  # or a session would fail for permissions alone, for which nothing has to be built
+            self.result["changed"] = True
         try:
             self.prove(self.environment.directory(release))
         except session_test.SessionError as error:
@@ -499,7 +501,7 @@ class Builder(object):
         wrong = permissions.look(directory)
         if (wrong.open or wrong.closed) and not self.module.check_mode:
             permissions.mend(directory)
-        self.result["mended"] = list(permissions.sentences(directory, wrong))
+        self.result["mended"] = self.result.get("mended", []) + list(permissions.sentences(directory, wrong))
         return bool(wrong.open or wrong.closed)
 
     def has_leftovers(self) -> bool:

@@ -145,7 +145,9 @@ def test_what_users_have_names_the_origin(one: Login) -> None:
 
 def test_a_package_that_was_tampered_with_in_the_cache_is_refused(cache: Login, one: Login) -> None:
     index = f"{CACHE}/pypi.org/simple"
-    install = f"/opt/.tensorwright/tools/uv-* pip install --no-cache --target /tmp/there --index-url {index} iniconfig"
+    install = (
+        f"/opt/.tensorwright/tools/uv-*[0-9] pip install --no-cache --target /tmp/there --index-url {index} iniconfig"
+    )
     assert one.run(install).rc == 0
     kept = cache.check_output(f"grep -rlaE '^KEY: .*/iniconfig-[^/]*whl$' {OBJECTS}").split()
     cache.check_output("python3 -c %s %s", TAMPER, *kept)

@@ -17,6 +17,8 @@ def damaged(site_packages: str, thoroughly: bool = False) -> List[str]:
     """
     found = set()
     for path, digest, size in _rows(site_packages):
+        if path.endswith(".pyc"):  # some wheels bring bytecode, which an installer that compiles writes anew
+            continue
         try:
             is_right = not size or os.stat(path).st_size == int(size)
         except OSError:

@@ -76,15 +76,19 @@ def note(group: Group) -> Optional[str]:
 
 def brought(path: str) -> bool:
     """Tell whether anybody has put something into it: what was made for the group is root's, and brings no distributions."""
-    with safe_tree.directory(path) as top:
+    # Its members may write in it, so only what is above it can be trusted.
+    with safe_tree.parent(path) as (above, name):
+        top = os.open(name, safe_tree.DIRECTORY, dir_fd=above)
+    try:
         owner = os.fstat(top).st_uid
-        try:
-            return any(
-                status.st_uid != owner or name.endswith((".dist-info", ".egg-info"))
-                for _above, name, _path, status in safe_tree.walk(top)
-            )
-        except safe_tree.UnsafePathError:  # nothing of ours nests so deep
-            return True
+        return any(
+            status.st_uid != owner or name.endswith((".dist-info", ".egg-info"))
+            for _above, name, _path, status in safe_tree.walk(top)
+        )
+    except safe_tree.UnsafePathError:  # nothing of ours nests so deep
+        return True
+    finally:
+        os.close(top)
 
 
 def clear(path: str, check_mode: bool) -> bool:

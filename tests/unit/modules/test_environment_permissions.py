@@ -56,6 +56,15 @@ def test_permissions_broken_by_hand_are_drift_and_mended(site: Site, release: Pa
     assert site.present(inputs="x")["changed"] is False
 
 
+def test_a_session_that_fails_for_permissions_alone_lets_nothing_be_built(site: Site, release: Path) -> None:
+    """The session runs as a user without rights, who cannot import what others may not read."""
+    file = module_file(release)
+    file.chmod(0o600)
+    mended = site.present(inputs="x", prove=True)
+    assert (mended["release"], mended["rebuilt"]) == (release.name, [])
+    assert mended["mended"] == [f"not all users may read {file}"]
+
+
 def test_what_was_written_meanwhile_is_not_kept(site: Site, release: Path) -> None:
     """The file is one with that in the cache, so the cache is no better."""
     file = module_file(release)

@@ -38,3 +38,12 @@ def test_what_was_changed_is_found_among_what_is_asked_about(tmp_path: Path) -> 
     ]
     assert wheel_records.altered(str(place), [str(place / "numpy" / "a, b.py")]) == [str(place / "numpy" / "a, b.py")]
     assert wheel_records.altered(str(place), []) == []
+
+
+def test_bytecode_that_a_wheel_brought_may_be_compiled_anew(tmp_path: Path) -> None:
+    place = tmp_path / "lib" / "python3.11" / "site-packages"
+    install(place, {"numpy/a.py": "1\n", "numpy/__pycache__/a.cpython-311.pyc": "code\n"})
+    (place / "numpy" / "__pycache__" / "a.cpython-311.pyc").write_text("compiled anew\n")
+    assert wheel_records.damaged(str(place), thoroughly=True) == []
+    (place / "numpy" / "a.py").write_text("")
+    assert wheel_records.damaged(str(place)) == [str(place / "numpy" / "a.py")]

@@ -155,6 +155,15 @@ def test_root_runs_no_command_of_an_environment_that_is_somebody_else_s(tmp_path
     assert "is a link of user nobody" in str(group_environments.faults(group))
 
 
+def test_an_environment_that_its_members_may_write_to_is_looked_into_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / "vision"
+    tensorflow_env.create(str(path), "users")  # a group that is nobody's own
+    assert path.stat().st_mode & 0o020
+    assert not group_environments.brought(str(path))
+    assert group_environments.remove(str(path), False, False) is None
+    assert not path.exists()
+
+
 def test_what_nests_so_deep_that_somebody_must_have_meant_it_was_brought(tmp_path: Path) -> None:
     path = tmp_path / "vision"
     tensorflow_env.create(str(path), GROUP)
