@@ -149,9 +149,12 @@ class Environment(object):
 
     def current(self) -> Optional[str]:
         """Return the name of the release that the path leads to, or None. Raises StoreError for what is not ours."""
-        if not os.path.lexists(self.path):
+        try:
+            status = os.lstat(self.path)
+        except OSError:
             return None
-        if os.path.islink(self.path):
+        # In a directory of all, such as /tmp, anybody can lay out a link with our text and lead it elsewhere later.
+        if stat.S_ISLNK(status.st_mode) and status.st_uid in safe_tree.owners():
             head, name = os.path.split(os.readlink(self.path))
             if head in (self.target(), self.releases) and name not in ("", os.curdir, os.pardir):
                 return name

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from hypothesis import strategies as st
 
 from tests.unit.support.environment_site import ROOT, hear, running, snapshot, wait_until
 
+OTHER = pwd.getpwnam("nobody")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
 CONTENTS: dict[str, Any] = {"python": ["/usr/bin/python3", "3.11"], "requirements": ["tensorflow==2.21.0"]}
 
 
@@ -234,6 +237,19 @@ def test_a_reader_always_finds_a_release_while_the_link_is_switched(environment:
     reader.join()
     assert missed == []
     assert {os.path.basename(target) for target in seen} == {"one", "two"}
+
+
+@as_root
+@pytest.mark.parametrize("receipt", [False, True])
+def test_a_link_of_another_user_with_our_text_is_not_ours(environment: Environment, receipt: bool) -> None:
+    os.chmod(environment.parent, 0o1777)
+    environment.switch("one")
+    assert environment.current() == "one"
+    if receipt:
+        Path(environment.receipt).write_text("{}")
+    os.lchown(environment.path, OTHER.pw_uid, OTHER.pw_gid)
+    with pytest.raises(StoreError, match="was not made by Tensorwright; move it away"):
+        environment.current()
 
 
 def test_a_switch_that_was_killed_halfway_does_not_stand_in_the_way(environment: Environment) -> None:
