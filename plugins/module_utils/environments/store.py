@@ -83,8 +83,10 @@ class Environment(object):
         self.parent = os.path.dirname(self.path)
         self.store = os.path.join(self.parent, STORE)
         self.releases = os.path.join(self.store, self.name)
-        # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found.
-        self.fresh_link = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
+        # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found. In the store, where nobody
+        # else can be first with that name; where the store is a file system of its own, beside the environment.
+        self.fresh_link = self.shared("locks", self.name + ".tensorwright-new")
+        self.fresh_link_beside = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
         self.receipt = self.shared("receipts", self.name + ".json")
         self.wanted = ""  # what this run is to make of it, in words
         self._next = self.shared("locks", self.name + ".next")
@@ -149,12 +151,10 @@ class Environment(object):
 
     def current(self) -> Optional[str]:
         """Return the name of the release that the path leads to, or None. Raises StoreError for what is not ours."""
-        try:
-            status = os.lstat(self.path)
-        except OSError:
+        if not os.path.lexists(self.path):
             return None
-        # In a directory of all, such as /tmp, anybody can lay out a link with our text and lead it elsewhere later.
-        if stat.S_ISLNK(status.st_mode) and status.st_uid in safe_tree.owners():
+        # One of another user's may have our text, and lead elsewhere later.
+        if _is_our_link(self.path):
             head, name = os.path.split(os.readlink(self.path))
             if head in (self.target(), self.releases) and name not in ("", os.curdir, os.pardir):
                 return name
@@ -168,10 +168,20 @@ class Environment(object):
 
     def switch(self, release: str) -> None:
         """Let the path lead to `release`; whoever looks sees the old link or the new one, never none, and the new one from now on."""
-        with contextlib.suppress(FileNotFoundError):
+        try:
+            self._put(release, self.fresh_link)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._put(release, self.fresh_link_beside)
             safe_tree.unlink(self.fresh_link)
-        safe_tree.symlink(os.path.join(self.target(), release), self.fresh_link)
-        durable.rename(self.fresh_link, self.path)
+
+    def _put(self, release: str, fresh: str) -> None:
+        """Make the link to `release` as `fresh`, and rename it into place."""
+        with contextlib.suppress(FileNotFoundError):
+            safe_tree.unlink(fresh)
+        safe_tree.symlink(os.path.join(self.target(), release), fresh)
+        durable.rename(fresh, self.path)
 
     # --- seals ----------------------------------------------------------------------------------------------------
 
@@ -277,6 +287,7 @@ class Environment(object):
         """Return the files that runs which were killed have left beside what they stand for; call it under the lock."""
         own = (self.fresh_link, self.shared("log", self.name + ".log.pip"))
         found = [path for path in own if os.path.lexists(path)]
+        found += [self.fresh_link_beside] * _is_our_link(self.fresh_link_beside)
         found += [self._next] * (os.path.exists(self._next) and not workplaces.is_held(self._next))
         found += files.abandoned(self.receipt)
         for name in self.all_releases():
@@ -406,6 +417,15 @@ def _place(seal: Dict[str, Any]) -> int:
 def _open(path: str) -> IO[str]:
     # For its owner alone: whoever may open the file could hold the lock for ever.
     return safe_tree.open_file(path, "w+", 0o600)
+
+
+def _is_our_link(path: str) -> bool:
+    """Tell whether a link is there that root or the acting user has made: in a directory of all, anybody may use the name."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISLNK(status.st_mode) and status.st_uid in safe_tree.owners()
 
 
 def _unlink(path: str) -> None:

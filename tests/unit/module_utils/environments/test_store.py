@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -257,6 +258,44 @@ def test_a_switch_that_was_killed_halfway_does_not_stand_in_the_way(environment:
     assert environment.stale() == [environment.fresh_link]
     environment.switch("one")
     assert environment.current() == "one"
+    assert environment.stale() == []
+    assert sorted(os.listdir(environment.parent)) == [".tensorwright", "tensorflow"]
+
+
+def test_a_link_that_an_earlier_version_left_beside_the_environment_is_cleared(environment: Environment) -> None:
+    os.symlink("nowhere", environment.fresh_link_beside)
+    assert environment.clear_stale() == [environment.fresh_link_beside]
+    assert os.listdir(environment.parent) == [".tensorwright"]
+
+
+@as_root
+def test_nobody_blocks_a_switch_in_a_directory_of_all(environment: Environment) -> None:
+    os.chmod(environment.parent, 0o1777)
+    blocker = Path(environment.parent) / ".tensorflow.tensorwright-new"
+    blocker.mkdir()
+    (blocker / "file").touch()
+    os.chown(blocker, OTHER.pw_uid, OTHER.pw_gid)
+    environment.switch("one")
+    environment.switch("two")
+    assert environment.current() == "two"
+    assert environment.stale() == []
+    assert (blocker / "file").exists()  # it is that user's
+
+
+def test_a_store_on_a_file_system_of_its_own_is_switched_as_well(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = releases.durable.rename
+
+    def across(source: str, target: str) -> None:
+        if source.startswith(environment.store):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, target)
+
+    monkeypatch.setattr(releases.durable, "rename", across)
+    environment.switch("one")
+    environment.switch("two")
+    assert environment.current() == "two"
     assert environment.stale() == []
     assert sorted(os.listdir(environment.parent)) == [".tensorwright", "tensorflow"]
 
