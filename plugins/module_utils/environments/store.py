@@ -83,8 +83,8 @@ class Environment(object):
         self.parent = os.path.dirname(self.path)
         self.store = os.path.join(self.parent, STORE)
         self.releases = os.path.join(self.store, self.name)
-        # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found. In the store, where nobody
-        # else can be first with that name; where the store is a file system of its own, beside the environment.
+        # Made and renamed under the lock, so one name serves all runs, and what a killed one leaves is found. In the store, where
+        # nobody else can be first with that name; where the store is a file system of its own, beside the environment.
         self.fresh_link = self.shared("locks", self.name + ".tensorwright-new")
         self.fresh_link_beside = os.path.join(self.parent, ".{}.tensorwright-new".format(self.name))
         self.receipt = self.shared("receipts", self.name + ".json")
