@@ -430,19 +430,42 @@ def remove(path: str) -> None:
 def remove_at(above: int, name: str) -> None:
     """Remove an entry of an open directory with all that is in it, however deep it is nested.
 
-    What somebody puts into it meanwhile goes too, but not for ever: then OSError tells that it is not empty.
+    What somebody puts into it meanwhile goes too, and what is exchanged is looked at again, but not for ever: then OSError tells that
+    it is not empty.
     """
-    if _unlinked(above, name, missing_ok=False):
-        return
+    rounds, first = iter(range(ROUNDS)), True
+    for _again in rounds:
+        if _unlinked(above, name, missing_ok=not first):
+            return
+        first = False
+        with _next_round():
+            _empty_own(above, name, rounds)
+            os.rmdir(name, dir_fd=above)
+            return
+    raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name)
+
+
+@contextlib.contextmanager
+def _next_round() -> Iterator[None]:
+    """Leave for the next round what somebody has removed, filled, or exchanged for something else meanwhile."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
+            raise
+
+
+def _empty_own(above: int, name: str, rounds: Iterator[int]) -> None:
+    """Remove what is in a directory, in as many of the rounds as it takes."""
     top = _open_own(above, name)
     try:
-        for number in range(ROUNDS):
-            if not os.listdir(top):
-                break
+        while os.listdir(top):
+            number = next(rounds, None)
+            if number is None:
+                return
             _empty(top, top, ".{0}.going".format(number), 0)
     finally:
         os.close(top)
-    os.rmdir(name, dir_fd=above)
 
 
 def _unlinked(above: int, name: str, missing_ok: bool = True) -> bool:
@@ -452,18 +475,28 @@ def _unlinked(above: int, name: str, missing_ok: bool = True) -> bool:
     except OSError as error:
         if error.errno == errno.ENOENT and missing_ok:
             return True
+        if error.errno == errno.EPERM and not _is_directory(above, name):
+            raise  # it may not be removed, and no further round changes that
         if error.errno not in (errno.EISDIR, errno.EPERM):
             raise
         return False
     return True
 
 
+def _is_directory(above: int, name: str) -> bool:
+    """Tell whether an entry is a directory, or was one until now."""
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return True
+
+
 def _empty(top: int, here: int, spare: str, depth: int) -> None:
     """Remove what is in an open directory. Directories that lie too deep to go down to are moved up to `top`, for the next round."""
     for number, name in enumerate(os.listdir(here)):
-        if _unlinked(here, name):
-            continue
-        with contextlib.suppress(FileNotFoundError):
+        with _next_round():
+            if _unlinked(here, name):
+                continue
             if depth == DEPTH:
                 os.rename(name, "{0}.{1}".format(spare, number), src_dir_fd=here, dst_dir_fd=top)
                 continue
@@ -472,16 +505,7 @@ def _empty(top: int, here: int, spare: str, depth: int) -> None:
                 _empty(top, child, "{0}.{1}".format(spare, number), depth + 1)
             finally:
                 os.close(child)
-            _remove_empty(here, name)
-
-
-def _remove_empty(above: int, name: str) -> None:
-    """Remove a directory; one into which somebody has put more, or from which something was moved up meanwhile, is left."""
-    try:
-        os.rmdir(name, dir_fd=above)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise
+            os.rmdir(name, dir_fd=here)
 
 
 def _open_own(above: int, name: str) -> int:

@@ -368,7 +368,9 @@ def group_id(group: str) -> int:
 def share(work: int, name: str, gid: int, private: bool) -> None:
     """Let a group write to a new virtualenv, and to whatever comes into it; all others may read, unless it is private."""
 
-    def wanted(status: os.stat_result) -> safe_tree.Change:
+    def wanted(status: os.stat_result) -> Optional[safe_tree.Change]:
+        if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
+            return None  # a new virtualenv has no file with two names: it may be anybody's, of the same owner too
         file = 0o775 if status.st_mode & stat.S_IXUSR else 0o664
         return safe_tree.Change(-1, gid, 0o2775 if stat.S_ISDIR(status.st_mode) else file)
 

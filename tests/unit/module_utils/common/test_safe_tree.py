@@ -256,6 +256,50 @@ def test_a_directory_that_is_exchanged_for_a_link_at_any_instant_leads_nobody_ou
     assert stat.S_IMODE(outside.stat().st_mode) == 0o755
 
 
+@pytest.mark.parametrize("place", ["inner", "inner/include"])
+@pytest.mark.parametrize("other", ["link", "file", "full"])
+def test_what_is_exchanged_at_any_instant_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, other: str
+) -> None:
+    instant, left = 0, 0
+    while left <= 0:  # until all is removed before its instant comes
+        instant += 1
+        tree, spare = tmp_path / f"tree{instant}", tmp_path / f"spare{instant}"
+        (tree / "inner" / "include").mkdir(parents=True)
+        (tree / "inner" / "include" / "file").touch()
+        if other == "full":
+            (spare / "more").mkdir(parents=True)
+        elif other == "link":
+            spare.symlink_to(tmp_path)
+        else:
+            spare.touch()
+        interrupted = Interrupted(instant, functools.partial(exchange, tree / place, spare))
+        with monkeypatch.context() as patched:
+            patched.setattr(safe_tree, "os", interrupted)
+            removed(tree)
+        left = interrupted.left
+        assert os.listdir(tree) == []
+    assert instant > 8
+
+
+def test_who_fills_a_directory_while_it_is_removed_does_not_hold_it_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    rmdir = os.rmdir
+    times = []
+
+    def filling(name: str, dir_fd: int) -> None:
+        times.append(name)
+        (tmp_path / "inner" / "more").touch()
+        rmdir(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", filling)
+    with pytest.raises(OSError, match="not empty"):
+        removed(tmp_path)
+    assert 1 < len(times) <= safe_tree.ROUNDS
+
+
 def test_a_private_directory_is_nobody_else_s_and_is_renamed_into_its_place(tmp_path: Path) -> None:
     with safe_tree.directory(str(tmp_path)) as above:
         os.close(safe_tree.make_private(above, "new"))

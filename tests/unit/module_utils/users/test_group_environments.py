@@ -178,3 +178,15 @@ def test_what_nests_so_deep_that_somebody_must_have_meant_it_was_brought(tmp_pat
     assert group_environments.brought(str(path))
     assert group_environments.remove(str(path), True, False) is None
     assert not path.exists()
+
+
+def test_a_file_with_another_name_outside_of_a_new_environment_is_left_as_it_is(tmp_path: Path) -> None:
+    other, made = tmp_path / "shadow", tmp_path / "made"
+    other.touch(0o600)
+    made.mkdir()
+    (made / "hard.py").hardlink_to(other)
+    (made / "own.py").touch(0o600)
+    with safe_tree.directory(str(tmp_path)) as work:
+        tensorflow_env.share(work, "made", os.getgid(), False)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o600
+    assert stat.S_IMODE((made / "own.py").stat().st_mode) == 0o664
