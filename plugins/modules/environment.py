@@ -293,9 +293,7 @@ class Builder(object):
             "rebuilt": [],
             "other_runs": [],
         }
-        self.params["sdists"] = self.params["sdists"] == "always" or (
-            self.params["sdists"] == "auto" and needs_sdists(self.params["version"] or "")
-        )
+        self.params["sdists"] = builds(self.params["sdists"], self.params["version"] or "")
 
     # --- state: present -------------------------------------------------------------------------------------------
 
@@ -942,6 +940,11 @@ class Builder(object):
         if others:
             return ["{} stays: the environments {} use it".format(self.environment.store, ", ".join(others))]
         return []
+
+
+def builds(sdists: str, version: str) -> bool:
+    """Tell whether packages may be built from sources: `sdists` is auto, always or never."""
+    return sdists == "always" or (sdists == "auto" and needs_sdists(version))
 
 
 def needs_sdists(version: str) -> bool:

@@ -96,8 +96,11 @@ _Rule = NamedTuple(
 )
 
 
-def _walk(descriptor: int, path: str, rule: _Rule, found: Findings, lost: Losses) -> None:
-    """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many."""
+def _walk(descriptor: int, path: str, rule: _Rule, found: Findings, lost: Losses, depth: int = 0) -> None:
+    """Look into an open directory, and close it. By descriptors: the kernel then follows no long paths, of which there are many.
+
+    What lies deeper than any package's is left out, here as in mend(): somebody made it to exhaust who looks.
+    """
     inner = []
     group, uid, gid, verdicts, until = rule.group, rule.uid, rule.gid, rule.verdicts, rule.until
     known = rule.sizes.pop(path[rule.start :], {})
@@ -126,10 +129,10 @@ def _walk(descriptor: int, path: str, rule: _Rule, found: Findings, lost: Losses
                 elif status.st_uid != uid:
                     found.foreign.append(os.path.join(path, entry.name))
         lost.damaged.extend(os.path.join(path, name) for name in sizes)
-        for name in inner:
+        for name in inner if depth < safe_tree.DEPTH else ():
             with contextlib.suppress(OSError):  # gone, or not to be looked into
                 child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
-                _walk(child, os.path.join(path, name), rule, found, lost)
+                _walk(child, os.path.join(path, name), rule, found, lost, depth + 1)
     except FileNotFoundError:  # something is being changed there
         return
     finally:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -23,7 +24,12 @@ from typing import Any
 import pytest
 import uv
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
-from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import builder_user
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import (
+    builder_user,
+    takeover,
+    workshop,
+)
+from ansible_collections.tensorwright.fleet.plugins.modules import environment as environment_module
 
 from tests.doubles import tensorflow_wheel, uv_wheel
 from tests.doubles.package_index import PackageIndex
@@ -297,6 +303,51 @@ def test_what_a_build_could_have_spoilt_is_in_no_other_release(site: Site, index
     site.present(**with_source(sdists="always"))
     assert not (site.store / "cache" / "uv").exists()
     assert not list((site.store / "cache").rglob("*.pyc"))
+
+
+@pytest.mark.parametrize(
+    ("given", "private"),
+    [
+        ({"sdists": "auto", "version": "2.6.5"}, True),
+        ({"sdists": "auto", "version": "2.21.0"}, False),
+        ({"sdists": "never", "version": "2.6.5"}, False),
+        ({"conda": {"python": "3.11", "channels": []}}, True),
+        ({"installer": {"name": "pip"}}, True),
+    ],
+)
+def test_where_packages_code_runs_is_known_before_and_nothing_of_it_gets_into_the_cache_of_all(
+    place: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], private: bool
+) -> None:
+    params = {"sdists": "auto", "version": "2.21.0", "conda": None, "installer": {"name": "uv"}, **given}
+    made = environment_module.Builder.__new__(environment_module.Builder)
+    made.params, made.cache = params, str(place / "cache")
+    made.params["sdists"] = environment_module.builds(params["sdists"], params["version"])
+    made.environment = releases.Environment(str(place / "tensorflow"))
+    made.environment.prepare()
+    shop = workshop.Workshop(str(place / "shop"), builder_user.Account(builder_user.FIRST))
+    seen: list[str] = []
+
+    def unpack(tool: Any, *_others: Any) -> None:
+        seen.append(tool.cache)
+        raise InterruptedError
+
+    monkeypatch.setattr(made, "working", lambda: contextlib.nullcontext(shop))
+    monkeypatch.setattr(made, "series", lambda: "3.11")
+    monkeypatch.setattr(made, "unpack", unpack)
+    with pytest.raises(InterruptedError):
+        made.fill(str(place / "release"), [])
+    assert [path.startswith(shop.home + os.sep) for path in seen] == [private]
+
+
+def test_a_tree_that_a_build_has_nested_without_end_is_refused_in_a_sentence(place: Path) -> None:
+    top = place / "release"
+    deep = top
+    for _level in range(150):
+        deep.mkdir()
+        os.chown(deep, builder_user.FIRST, builder_user.FIRST)
+        deep = deep / "deep"
+    with pytest.raises(releases.StoreError, match="lies 101 directories deep, which no package should do"):
+        takeover.take(str(top), builder_user.FIRST)
 
 
 # -- who holds what ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import shutil
 import stat
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions, safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -77,7 +77,9 @@ def take(top: str, uid: int, mode: int = 0o755, cache: bool = False) -> None:
         os.close(descriptor)
 
 
-def _take(descriptor: int, path: str, uid: int, cache: bool) -> None:
+def _take(descriptor: int, path: str, uid: int, cache: bool, depth: int = 0) -> None:
+    if depth > safe_tree.DEPTH:
+        raise _refuse(path, "lies {} directories deep".format(depth))
     owner = os.fstat(descriptor).st_uid
     if owner != uid:
         raise _refuse(path, "belongs to user {}".format(releases.user_name(owner)))
@@ -93,7 +95,7 @@ def _take(descriptor: int, path: str, uid: int, cache: bool) -> None:
             try:
                 archives = cache and os.path.basename(path) == ARCHIVES
                 if not (archives and os.fstat(child).st_uid == 0):
-                    _take(child, inner, uid, cache and not archives)
+                    _take(child, inner, uid, cache and not archives, depth + 1)
             finally:
                 os.close(child)
         elif cache and name.endswith(".lock"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import grp
 import os
+import resource
 import stat
 from pathlib import Path
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions, safe_tree
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 RELEASE = {"": 0o755, "bin": 0o755, "bin/python": 0o755, "lib": 0o755, "lib/a.py": 0o644}
@@ -116,3 +117,24 @@ def test_a_link_that_took_a_files_place_meanwhile_leads_nowhere(tmp_path: Path) 
     permissions._set("link", directory, None, GROUP, os.getgid())
     os.close(directory)
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
+
+
+def test_a_tree_that_is_nested_without_end_exhausts_nobody(tmp_path: Path) -> None:
+    top = lay_out(tmp_path / "shared", {"": 0o2775})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    here = os.open(top, os.O_RDONLY)
+    try:
+        for _level in range(1500):  # deeper than Python calls itself
+            os.mkdir("deep", 0o777, dir_fd=here)
+            below = os.open("deep", os.O_RDONLY, dir_fd=here)
+            os.fchmod(below, 0o2777)
+            os.close(here)
+            here = below
+        assert len(permissions.look(str(top), GROUP).open) == safe_tree.DEPTH + 1
+        assert permissions.mend(str(top), GROUP)
+        assert not permissions.mend(str(top), GROUP)  # what is seen is what is put right
+    finally:
+        os.close(here)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        safe_tree.remove(str(top))
