@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.common import workplaces
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, workplaces
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.store import Environment, StoreError
 from hypothesis import given, settings
@@ -285,14 +285,14 @@ def test_nobody_blocks_a_switch_in_a_directory_of_all(environment: Environment) 
 def test_a_store_on_a_file_system_of_its_own_is_switched_as_well(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = releases.durable.rename
+    rename = durable.rename
 
     def across(source: str, target: str) -> None:
         if source.startswith(environment.store):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
         rename(source, target)
 
-    monkeypatch.setattr(releases.durable, "rename", across)
+    monkeypatch.setattr(durable, "rename", across)
     environment.switch("one")
     environment.switch("two")
     assert environment.current() == "two"
