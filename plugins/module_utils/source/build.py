@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A wheel of TensorFlow from its source, by a process of its own that outlives the connection which started it.
 
-/opt/.tensorwright/builds/bazelisk-1.25.0         what fetches the Bazel of each release; shared by all builds
+Where that acts as root, all that the checkout brings runs as a builder without rights: git, ./configure, Bazel, the packager. Root
+keeps the wheel, once none of the builder's processes is left.
+
+/opt/.tensorwright/builds/bazelisk-<hash>         what fetches the Bazel of each release; shared by all builds
 /opt/.tensorwright/builds/<key>/tree/             the checkout
 /opt/.tensorwright/builds/<key>/{output,home,python}/   what Bazel and the build's Python keep: an interrupted build goes on from there
+/opt/.tensorwright/builds/<key>/builder           the number of the user without rights to whom these belong
 /opt/.tensorwright/builds/<key>/{build.log,state.json,lock}
 /opt/.tensorwright/builds/<key>/tensorflow-….whl  the result; whole once record.json is there
 /opt/.tensorwright/builds/<environment>.json      the receipt of an environment that uses one
@@ -19,13 +23,17 @@ import shlex
 import signal
 import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
-from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, files, processes, safe_tree
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common import durable, files, safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.printable import printable_bytes
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
-from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import installers
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import (
+    builder_user,
+    installers,
+    workshop,
+)
 from ansible_collections.tensorwright.fleet.plugins.module_utils.network import download, package_cache
 from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
@@ -33,7 +41,10 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.source import f
 TAIL = 65536  # bytes of output that are looked at
 IDLE = 60  # seconds after which a Bazel that nobody talks to ends
 PACKAGE = "tensorflow/tools/pip_package"
-TEMPORARY = ("tree", "output", "home", "python", "bin")
+GIVEN = ("tree", "output", "python")  # to the builder, besides its home
+COMPLETE = "python.complete"  # beside what it vouches for, where the builder cannot write
+BUILDER = "builder"
+TEMPORARY = (BUILDER, COMPLETE, "home", "bin") + GIVEN
 # Bazel's own, such as "[1,234 / 20,111] Compiling …"
 PROGRESS = re.compile(r"^\[([\d,]+) / ([\d,]+)\]", re.MULTILINE)
 # How Bazel is told the memory that it may plan with; one for each age of it.
@@ -76,6 +87,7 @@ class Build(object):
         self.tools = environment.shared("tools")
         self.cache = environment.shared("cache")
         self.directory = os.path.join(self.builds, name)
+        self.shop = workshop.Workshop(self.directory)  # the acting user's, until working() lends another one
 
     def path(self, *parts: str) -> str:
         """Return a path of the build."""
@@ -172,7 +184,8 @@ class Build(object):
     def run(self) -> None:
         """Do everything that is not done yet."""
         try:
-            self.make()
+            with self.working():
+                self.make()
         except BaseException as error:
             output = getattr(error, "output", "") or ""
             why = str(error) or error.__class__.__name__
@@ -180,6 +193,54 @@ class Build(object):
                 why = "; ".join(filter(None, (why, matcher.explain(why))))
             self.tell(self.state().get("step", "start"), error={"message": why, "output": str(output)[-4000:]})
             raise
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Lend a user without rights for the steps, where root would do them. Raises BuildError and StoreError.
+
+        An interrupted build goes on as the user that it had. What belongs to any other one is made anew.
+        """
+        groups = workshop.account_groups([self.builds])
+        if groups is None:
+            self.shop.prepare([])
+            yield
+            return
+        needed = builder_user.groups_for([self.asked["python"]])
+        if needed is None or not needed <= set(groups):
+            raise BuildError(
+                "the Python {} cannot be started by all who reach {}, and so not by the user without rights who builds; choose "
+                "another one".format(self.asked["python"], self.builds)
+            )
+        known = files.text(self.path(BUILDER))
+        left = int(known) if known.isdigit() else None
+        with builder_user.borrowed(groups, left) as account:
+            self.hand_out(account, left)
+            try:
+                yield
+            finally:
+                self.shop.stop()
+                self.close()
+
+    def hand_out(self, account: builder_user.Account, left: Optional[int]) -> None:
+        """Give the builder a new home, and what it had before it was interrupted. left: the number of who had it."""
+        if account.uid != left:
+            self.clear()
+            files.replace(self.path(BUILDER), str(account.uid))
+        elif os.path.lexists(self.path("home")):
+            releases.remove_tree(self.path("home"))
+        self.shop = workshop.Workshop(self.directory, account)
+        # Whose repository a mirror on this host is does not matter to who has no rights.
+        safe_tree.make_directories(self.shop.home, 0o700)
+        files.replace(os.path.join(self.shop.home, ".gitconfig"), "[safe]\n\tdirectory = *\n")
+        self.shop.prepare([self.asked["ca_file"]])
+        for name in GIVEN:
+            self.shop.give(self.path(name))
+
+    def close(self) -> None:
+        """Shut the builder's directories: whoever has its number next is somebody else."""
+        for name in GIVEN + ("home",):
+            with contextlib.suppress(FileNotFoundError):
+                safe_tree.change(self.path(name), mode=0o700, owner=0, group=0)
 
     def make(self) -> None:
         """The steps; each finds what an earlier run has left of it."""
@@ -195,8 +256,9 @@ class Build(object):
         self.tell("build")
         wheel = self.build()
         self.tell("finish")
-        name = self.keep(wheel)
         self.bazel(["shutdown"])
+        self.shop.stop()
+        name = self.keep(wheel)
         record = {
             "key": self.asked["key"],
             "capabilities": self.asked["capabilities"],
@@ -244,7 +306,6 @@ class Build(object):
             shlex.quote(program), " ".join(map(shlex.quote, line))
         )
         files.replace(self.path("bin", "bazel"), script, 0o755)
-        safe_tree.make_directories(self.path("home"))
 
     def checkout(self) -> str:
         """Check out the release's tag, and return its commit."""
@@ -275,6 +336,7 @@ class Build(object):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             universal_newlines=True,
+            preexec_fn=self.shop.becoming(),
         )
         if asked.returncode and check:
             raise BuildError(matcher.explain(asked.stdout) or matcher.unknown(asked.stdout), asked.stdout)
@@ -284,13 +346,16 @@ class Build(object):
         """Make the virtualenv that the build's scripts run in, and return its interpreter."""
         directory = self.path("python")
         python = os.path.join(directory, "bin", "python")
-        mark = os.path.join(directory, "complete")
+        mark = self.path(COMPLETE)
         if not os.path.exists(mark):
             if os.path.lexists(directory):
                 releases.remove_tree(directory)
-            tool = installers.choose(
-                self.asked["installer"], dict(self.asked, sdists=True), self.tools, self.cache, self.path("build.log")
-            )
+            self.shop.give(directory)
+            # The code of packages may run: then what it could have spoilt is for this build only.
+            cache = self.path("output", "packages") if self.shop.account else self.cache
+            site, log = dict(self.asked, sdists=True), self.path("build.log")
+            tool = installers.choose(self.asked["installer"], site, self.tools, cache, log, self.shop)
+            tool.taken_over = False
             try:
                 tool.create(self.asked["python"], directory, "build")
                 bounds = self.path("constraints.txt")
@@ -320,11 +385,13 @@ class Build(object):
             age = tuple(int(part) for part in self.asked["bazel"].split(".")[:2])
             form = next(text for since, text in MEMORY if age >= since)
             options.append(form.format(self.asked["memory_mb"], self.asked["jobs"]))
-        if self.answers().get("TF_NEED_CUDA") == "1" and ":cuda_wheel " in files.text(os.path.join(tree, ".bazelrc")):
+        if self.answers().get("TF_NEED_CUDA") == "1" and ":cuda_wheel " in self.shop.text(
+            os.path.join(tree, ".bazelrc")
+        ):
             options.append("--config=cuda_wheel")
         options += self.asked["options"]
         # Until some release, a program made the wheel in a step of its own; since then the wheel is a target.
-        if re.search(r'name = "wheel"', files.text(os.path.join(tree, PACKAGE, "BUILD"))):
+        if re.search(r'name = "wheel"', self.shop.text(os.path.join(tree, PACKAGE, "BUILD"))):
             settings = [
                 "--repo_env=" + one for one in ("WHEEL_NAME=tensorflow", "ML_WHEEL_TYPE=release", "USE_PYWRAP_RULES=1")
             ]
@@ -332,8 +399,7 @@ class Build(object):
             found = glob.glob(os.path.join(glob.escape(tree), "bazel-bin", PACKAGE, "wheel_house", "*.whl"))
         else:
             self.bazel(["build"] + options + ["//{}:build_pip_package".format(PACKAGE)])
-            if os.path.isdir(out):
-                releases.remove_tree(out)
+            self.call(["rm", "-rf", out], tree)
             self.call([os.path.join(tree, "bazel-bin", PACKAGE, "build_pip_package"), out], tree)
             found = glob.glob(os.path.join(glob.escape(out), "*.whl"))
         right = [
@@ -349,7 +415,7 @@ class Build(object):
     def keep(self, wheel: str) -> str:
         """Put the wheel where it stays, and return its name."""
         name = os.path.basename(wheel)
-        with open(wheel, "rb") as source:
+        with self.shop.open(wheel) as source:
             files.replace_bytes(self.path(name), source.read())
         return name
 
@@ -369,8 +435,9 @@ class Build(object):
 
     def environment(self, more: Optional[Dict[str, str]] = None) -> Dict[str, str]:
         """Return the variables of a command: the site's proxy and certificates, nothing of the user's, and the build's own."""
-        env = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
+        env = {name: value for name, value in self.shop.environment().items() if not name.startswith(UNWANTED)}
         asked = self.asked
+        ca_file = self.shop.file(asked["ca_file"])
         env.update(
             HOME=self.path("home"),
             XDG_CACHE_HOME=self.path("home", ".cache"),
@@ -378,13 +445,13 @@ class Build(object):
             PATH=self.path("bin") + ":" + env.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
             GIT_TERMINAL_PROMPT="0",
             USE_BAZEL_VERSION=asked["bazel"],
-            BAZELISK_HOME=os.path.join(self.builds, "bazel"),
+            BAZELISK_HOME=self.path("output", "bazelisk"),
         )
         for name, value in (
             ("BAZELISK_BASE_URL", asked["bazel_url"].rstrip("/")),
             ("BAZELISK_VERIFY_SHA256", asked["bazel_sha256"]),
-            ("GIT_SSL_CAINFO", asked["ca_file"]),
-            ("SSL_CERT_FILE", asked["ca_file"]),
+            ("GIT_SSL_CAINFO", ca_file),
+            ("SSL_CERT_FILE", ca_file),
         ):
             if value:
                 env[name] = value
@@ -415,7 +482,7 @@ class Build(object):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                preexec_fn=processes.dying_with_us(),
+                preexec_fn=self.shop.becoming(),
             )
         except OSError as error:
             raise BuildError("{} cannot be started: {}".format(command[0], error)) from error

@@ -73,6 +73,7 @@ class Installer(object):
 
     retries_downloads = False  # whether the installer itself tries a download again that broke in the middle
     compiles = False  # whether the installer writes bytecode
+    taken_over = True  # whether what a builder installs becomes the acting user's, or stays the builder's
 
     def __init__(
         self,
@@ -330,7 +331,7 @@ class Uv(Installer):
             UV_SYSTEM_CERTS="true",  # what the host trusts, not a list of uv's own
             UV_NO_PROGRESS="1",
         )
-        if self.shop.account:
+        if self.shop.account and self.taken_over:
             env["UV_LINK_MODE"] = "symlink"  # the acting user makes links from the cache of it
         env.setdefault("TMPDIR", self.tools)  # it leaves a lock there for each prefix of conda's
         if extra:

@@ -11,8 +11,9 @@ import fcntl
 import glob
 import os
 import shutil
+import stat
 import time
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import IO, Callable, Dict, Iterator, List, Optional
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files, processes, safe_tree, workplaces
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
@@ -25,6 +26,8 @@ VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TERM", "CC", "CXX", "CFLAGS", "C
 PREFIXES = ("LC_", "PIP_", "UV_", "CONDA_")
 # Settings of the acting user's for installers, below the home.
 SETTINGS = (".netrc", ".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml", ".condarc")
+
+LARGEST = 1 << 24  # bytes of a text of the account's that are read
 
 
 class Workshop(object):
@@ -109,16 +112,24 @@ class Workshop(object):
             self.stop()
             takeover.take(path, self.account.uid)
 
+    def open(self, path: str) -> IO[bytes]:
+        """Open a regular file for reading that the account has written: a link may lead to one of anybody's. Raises OSError."""
+        if self.account is None:
+            return open(path, "rb")
+        descriptor = os.open(os.path.realpath(path), takeover.FILE)
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_uid == self.account.uid:
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, "it is no file of the build's own", path)
+
     def text(self, path: str) -> str:
         """Return what the account has written into a file of its own, or nothing."""
-        if self.account is None:
-            return files.text(path)
         try:
-            descriptor = os.open(path, takeover.FILE)
+            with self.open(path) as source:
+                return source.read(LARGEST).decode("utf-8", "replace")
         except OSError:
             return ""
-        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as source:
-            return source.read() if os.fstat(descriptor).st_uid == self.account.uid else ""
 
 
 def account_groups(places: List[str]) -> Optional[List[int]]:
