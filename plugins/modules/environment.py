@@ -255,8 +255,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.network import 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import cuda_libraries
 from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import release_pin, tensorflow_env
 from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
-from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
 from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import kept as kept_builds
 
 PIP_MARK = "# Tensorwright writes this file anew when the site's settings change.\n"
 NIGHTLY = re.compile(r"tf-nightly(?:\[[\w-]+\])?$")
@@ -900,8 +900,8 @@ class Builder(object):
                 "tensorflow_pip_in_use: ignore".format(environment.path, releases.in_words(users))
             )
         pth, tools = native.pth_files(environment.name, environment.releases), native.tools(environment.path)
-        doomed = source_build.unused(environment, environment.name)
-        building = source_build.at_work(environment) if environment.shared(source_facts.BUILDS) in doomed else {}
+        doomed = kept_builds.unused(environment, environment.name)
+        building = kept_builds.at_work(environment) if environment.shared(source_facts.BUILDS) in doomed else {}
         if building:
             raise releases.StoreError(
                 "TensorFlow is being built in {} by {}; stop it, or wait for it, and run again".format(
@@ -924,7 +924,7 @@ class Builder(object):
             remove_file(path)
         environment.clear_stale()
         for path in doomed:
-            source_build.remove(path)
+            kept_builds.remove(path)
         if os.path.isdir(environment.releases):
             safe_tree.rmdir(environment.releases)
             environment.drop_lock()

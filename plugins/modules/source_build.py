@@ -207,6 +207,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.environments im
 from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift, footprints
 from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
 from ansible_collections.tensorwright.fleet.plugins.module_utils.source import facts as source_facts
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import kept as kept_builds
 
 TEXTS = ("key", "version", "url", "tag", "bazel")
 
@@ -256,9 +257,9 @@ def keep(module: Any, environment: releases.Environment, answer: Dict[str, Any])
     written = drift.write(
         receipt, "tensorflow_source", asked["inputs"], footprints.record({"files": files}), module.check_mode
     )
-    answer["removed"] = source_build.surplus(environment)
+    answer["removed"] = kept_builds.surplus(environment)
     for path in [] if module.check_mode else answer["removed"]:
-        source_build.remove(path)
+        kept_builds.remove(path)
     answer["changed"] = bool(written or answer["removed"])
 
 

@@ -68,6 +68,7 @@ TESTED_BY = {
     "module_utils/programs/compile_bytecode.py": "unit/module_utils/environments/build/test_bytecode.py",
     "module_utils/programs/session_test.py": "unit/module_utils/environments/test_session_test.py",
     "module_utils/source/build.py": "unit/modules/test_source_build.py",
+    "module_utils/source/kept.py": "unit/modules/test_source_build.py",
     "module_utils/receipts/footprints.py": "unit/module_utils/receipts/test_drift.py",
     "plugin_utils/bundle/images.py": "unit/plugin_utils/bundle/test_builder.py",
     "plugin_utils/bundle/requirements.py": "unit/plugin_utils/bundle/test_builder.py",

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
-from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import kept as kept_builds
 
 from tests.doubles import source_tree
 from tests.unit.plugin_utils.plan.hosts import driver, planned, ubuntu
@@ -76,7 +76,7 @@ def asked(tmp_path: Path, site: Site, hold: Path) -> dict[str, Any]:
 def nothing_left_running(site: Site) -> Iterator[None]:
     """End the builds that a failed test leaves."""
     yield
-    for process in source_build.at_work(releases.Environment(str(site.path))).values():
+    for process in kept_builds.at_work(releases.Environment(str(site.path))).values():
         if process:
             os.kill(process, signal.SIGKILL)
 

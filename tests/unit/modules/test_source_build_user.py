@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import store as releases
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.build import builder_user
-from ansible_collections.tensorwright.fleet.plugins.module_utils.source import build as source_build
+from ansible_collections.tensorwright.fleet.plugins.module_utils.source import kept as kept_builds
 
 from tests.doubles import source_tree
 from tests.unit.modules.test_environment_builder import (  # noqa: F401  # place, site and witness are fixtures
@@ -78,7 +78,7 @@ def ask(place: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> Asking:  # 
 def nothing_left_running(site: Site) -> Iterator[None]:  # noqa: F811
     """End the builds that a failed test leaves."""
     yield
-    for process in source_build.at_work(releases.Environment(str(site.path))).values():
+    for process in kept_builds.at_work(releases.Environment(str(site.path))).values():
         if process:
             os.kill(process, signal.SIGKILL)
 
