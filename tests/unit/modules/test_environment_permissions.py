@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import permissions
+from ansible_collections.tensorwright.fleet.plugins.module_utils.environments.session_test import SessionError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import footprints
+from ansible_collections.tensorwright.fleet.plugins.modules import environment
 
 from tests.unit.support.environment_site import Site, wait_until
 
@@ -56,10 +58,19 @@ def test_permissions_broken_by_hand_are_drift_and_mended(site: Site, release: Pa
     assert site.present(inputs="x")["changed"] is False
 
 
-def test_a_session_that_fails_for_permissions_alone_lets_nothing_be_built(site: Site, release: Path) -> None:
-    """The session runs as a user without rights, who cannot import what others may not read."""
+def test_a_session_that_fails_for_permissions_alone_lets_nothing_be_built(
+    site: Site, release: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = module_file(release)
     file.chmod(0o600)
+
+    def prove(_builder: environment.Builder, _directory: str) -> dict[str, object]:
+        """As a user without rights fares, who cannot import what others may not read."""
+        if not file.stat().st_mode & 0o004:
+            raise SessionError("no numpy", suspects_release=True)
+        return {}
+
+    monkeypatch.setattr(environment.Builder, "prove", prove)
     mended = site.present(inputs="x", prove=True)
     assert (mended["release"], mended["rebuilt"]) == (release.name, [])
     assert mended["mended"] == [f"not all users may read {file}"]
