@@ -81,6 +81,8 @@ FAMILIES = (
             (PLAIN, "cuda", r"\bcuda[A-Z]\w+[^\n\d]{0,20}returned (?P<number>\d{1,3})\b"),
             (PLAIN, "cudaError_t", r"cudaError_t\D{0,4}(?P<number>\d{1,3})\b"),
             (PLAIN, "rror", r"\b(?:CUDA|cuda|Cuda)(?: runtime)? (?:API )?[Ee]rror[^\n:]{0,40}: (?P<text>[^\n]+)"),
+            (PLAIN, "atus", r"\b(?:CUDA|cuda|Cuda|GPU)[^\n]*?[Ss]tatus: (?P<text>[^\n]+)"),
+            (PLAIN, "-> ", r"^-> (?P<text>[^\n]+)"),
         ),
     ),
     Family(

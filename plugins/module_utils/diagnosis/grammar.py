@@ -253,7 +253,7 @@ RULES = tuple(
     for word, pattern, answer in (
         (
             "since it has the same name",
-            r"'(?P<path>/?[^'\n]+\.py)' since it has the same name as the (?:standard library|third-party) module named '(?P<module>[\w.]+)'",
+            r"^[^\n]*'(?P<path>/?[^'\n]+\.py)' since it has the same name as the (?:standard library|third-party) module named '(?P<module>[\w.]+)'",
             _same_name,
         ),
         (

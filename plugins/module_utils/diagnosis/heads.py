@@ -50,7 +50,7 @@ EXCEPTION = re.compile(
     r"(?::(?= |$)|$)"
 )
 # Warnings of Python's own, of pip, and of what logs like them.
-WARNED = re.compile(r"\s*(?:\S+:\d+: )?\w*Warning: |\s*(?:\[)?WARNING\b|\s*warnings\.warn\(|\S+ - WARNING - ")
+WARNED = re.compile(r"(?:[^\n]{0,200}?:\d+: )?\s*\w*Warning: |\s*(?:\[)?WARNING\b|\s*warnings\.warn\(|\S+ - WARNING - ")
 
 Head = Tuple[str, Optional[int], Pattern[str]]
 
@@ -65,7 +65,7 @@ HEADS = (
     _head(
         "tensorflow",
         ERROR,
-        r"[WE](?:\d{4})? .*(?:OP_REQUIRES failed|Cannot dlopen some GPU lib|Skipping registering GPU)",
+        r"[IWE](?:\d{4})? .*(?:OP_REQUIRES failed|Cannot dlopen some GPU lib|Skipping registering GPU|Ignoring visible gpu)",
     ),
     _head("tensorflow", None, r"([IWEF]) (?:\./)?[\w./+-]+\.(?:cc|h|cu|cpp|py)(?:\.\w+)?:\d+\] ?"),
     _head("tensorflow", None, r"([IWEF])\d{4,8} \d\d:\d\d:\d\d(?:\.\d+)? +\d+ [\w./+-]+:\d+\] ?"),
@@ -226,10 +226,9 @@ HARMLESS_WORDS = (
     "All log messages before absl::InitializeLog",
     "stored in legacy trusted.gpg keyring",
     'Failed to load module "canberra',
-    "cpu_feature_guard",
     "newer version of conda exists",
 )
 HARMLESS_PATTERN = re.compile(
-    r"\[C .*To access the|\b0 (?:failed|errors?|warnings?)\b|failed=0\b|[Ee]rrors?[=:] ?0\b|(?:no|without|ignoring) errors?\b|"
+    r"\[C .*To access the|\[C [^\]]*\]\s*$|(?:^|[\s,=(])0 (?:failed|errors?|warnings?)\b|failed=0\b|[Ee]rrors?[=:] ?0\b|(?:no|without|ignoring) errors?\b|"
     r"except \w*Error|^\s*#(?! ?\d)|CRITICAL:? *0\b|^\s*(?:PASS|ok)\b"
 )

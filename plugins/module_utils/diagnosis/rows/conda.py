@@ -52,6 +52,7 @@ ROWS = (
         (
             r"feature:/\S+::(?P<feature>__\w+)==?(?P<version>\S+)",
             r"(?P<feature>__(?:cuda|glibc|unix|linux|archspec))\b(?:(?!\n).)*(?:missing|requires|>=|but|not)",
+            r"nothing provides (?P<feature>__\w+)",
             r"Your installed version is: not available",
         ),
         "a package needs something of the host itself ({feature}): an NVIDIA driver that is new enough for its CUDA, or a newer C library",

@@ -196,7 +196,7 @@ ROWS = (
     Row(
         "gpu-lost",
         GPU,
-        (r"GPU is lost", r"has fallen off the bus", r"Unable to determine the device handle for"),
+        (r"GPU is lost", r"fallen off the bus", r"Unable to determine the device handle for"),
         "a GPU has stopped answering: power, heat, its slot, or the GPU itself",
         "`dmesg | grep -i xid` shows the reason's number; power the host off and on",
         "https://docs.nvidia.com/deploy/xid-errors/",

@@ -276,6 +276,7 @@ ROWS = (
         HOST,
         (
             r"[Aa]ddress already in use",
+            r"[Bb]ind for \S+?:(?P<port>\d+) failed: port is already allocated",
             r"port (?P<port>\d+) is already (?:in use|allocated)",
             r"[Pp]orts? \S* ?(?:is|are) (?:already )?(?:in use|not available)",
             r"because no available port could be found",

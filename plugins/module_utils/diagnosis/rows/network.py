@@ -26,6 +26,8 @@ ROWS = (
             r"dns error",
             r"Could not resolve (?:host|proxy|')",
             r"No address associated with hostname",
+            r"no such host",
+            r"lookup \S+(?: on \S+)?: (?:server misbehaving|i/o timeout)",
         ),
         "a server's name cannot be resolved on this host",
         "check the host's DNS (`getent hosts NAME`, `/etc/resolv.conf`; for containers, dns in `/etc/docker/daemon.json`); with Tensorwright, "
@@ -53,6 +55,9 @@ ROWS = (
             r"Failed to connect to \S+ port \d+",
             r"Could not connect to \S+:\d+",
             r"Connection failed \[IP",
+            r"i/o timeout",
+            r"TLS handshake timeout",
+            r"Client\.Timeout exceeded|request canceled",
         ),
         "the connection to the package index or another server could not be made or broke off",
         "run again; try it with `curl -v URL`, look at firewall and proxy (HTTPS_PROXY), and give pip `--timeout 100 --retries 10` or a nearer "
@@ -82,6 +87,7 @@ ROWS = (
             r"error decoding response body",
             r"request or response body error",
             r"unexpected end of file",
+            r"unexpected EOF",
         ),
         "a download broke off in the middle",
         "run again, with `--retries 10` or a nearer mirror (`--index-url`); with Tensorwright, it goes on with what has arrived: "
