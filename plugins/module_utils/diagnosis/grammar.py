@@ -156,7 +156,7 @@ def _no_module(found: Split, match: Match[str]) -> Answer:
     own = shadow(top, paths)
     if own and "." in module:
         return "shadowed-by-a-file", {"module": top, "path": own}
-    if top in names.STANDARD and "." in module:
+    if top in names.STANDARD:
         return "python-too-old", {"wanted": "one that has {0}".format(module)}
     names_ = {"module": module, "package": distribution(module)}
     if "." in module and ".".join(module.split(".")[:2]) not in names.DISTRIBUTIONS:
@@ -239,6 +239,16 @@ def _syntax(found: Split, match: Match[str]) -> Answer:
     if re.search(later, code, re.MULTILINE):
         return "python-too-old", {"wanted": "a newer one, for its syntax"}
     return None
+
+
+def _call(found: Split, match: Match[str]) -> Answer:
+    """Answer a call with an argument that is not known, where one package calls another."""
+    owners = [INSTALLED.search(path) for path in frames(found, match.start())]
+    last = owners[-1] if owners else None
+    if last is None:
+        return None
+    by = distribution(last.group(1))
+    return "call-does-not-fit", {"by": by, "name": match.group("name"), "argument": match.group("argument")}
 
 
 def _newer_python(_found: Split, _match: Match[str]) -> Answer:
@@ -345,7 +355,7 @@ RULES = tuple(
         ),
         (
             "this version of numpy is",
-            r"compiled against (?:ABI|API) version (?P<built>0x\w+) but this version of numpy is (?P<runtime>0x\w+)",
+            r"compiled against (?:ABI|API) version (?P<built>(?:0x)?\w+) but this version of numpy is (?P<runtime>(?:0x)?[0-9a-fA-F]+)",
             _numpy_interface,
         ),
         (
@@ -363,6 +373,7 @@ RULES = tuple(
             r"Loaded runtime CuDNN library: (?P<there>[\d.]+) but source was compiled with: (?P<built>[\d.]+)",
             _cudnn,
         ),
+        ("unexpected keyword argument", r"TypeError: (?:[\w.<>]+\.)?(?P<name>\w+)\(\) got an unexpected keyword argument '(?P<argument>\w+)'", _call),
         ("SyntaxError", r"SyntaxError: [^\n]*", _syntax),
         (
             "is not subscriptable",
@@ -386,7 +397,7 @@ def claims(found: Split) -> Iterator[Claim]:
         if word not in found.text:
             continue
         for number, match in enumerate(pattern.finditer(found.text)):
-            record = found.at(match.start())
+            record = found.at(match.end() - 1)
             if number >= MOST or record.level < PLAIN or any(start <= match.start() < end for start, end in seen):
                 continue
             said = answer(found, match)

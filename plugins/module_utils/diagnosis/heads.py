@@ -158,7 +158,9 @@ HEADS = (
         r"error: (?:RPC|pathspec|Your local|cannot lock|failed to push|unable to (?:create|write)|remote|invalid|object|refs?)",
     ),
     # uv, pip and whatever else says error.
+    _head("pip", ERROR, r"\s*(?:Could not find a version|No matching distribution)"),
     _head("pip", NOTICE, r"\s*\[notice\]|\s*(?:note|DEPRECATION): |Requirement already|Collecting |\s*Downloading "),
+    _head("uv", ERROR, r"\s*hint: An index"),
     _head("uv", FATAL, r"\s*(?:×|error\[E\d+\]:|error:) "),
     _head("uv", WARNING, r"\s*(?:hint|help|warning): "),
     _head("pip", ERROR, r"\s*ERROR: |\s*\[(?:ERROR|error)\] "),

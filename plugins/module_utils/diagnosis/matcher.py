@@ -34,6 +34,7 @@ without_logins = printable.without_logins
 QUOTED = 4  # more names than these say no more
 LONGEST = 300  # characters of a quotation
 MOST = 40  # places of one phrase that are looked at
+FEW = 2  # plain lines that may follow a warning that somebody shows by itself
 UNKNOWN = "an unknown failure, whose last words were: "
 WRAPPED = re.compile(r"\n {6,}(?=[a-z])")  # how uv goes on with a sentence on its next line
 # Lines that follow the one that says what went wrong, and say nothing about it.
@@ -43,6 +44,14 @@ NOISE = re.compile(
 )
 # Programs whose record is a chain of causes, the innermost last.
 INWARDS = ("uv", "docker")
+# Programs that start each other, so that one tells what another failed in.
+GROUPS = (
+    frozenset(("tensorflow", "python", "jupyter", "kernel")),
+    frozenset(("apt", "dpkg", "dkms", "make", "kernel", "curl")),
+    frozenset(("pip", "uv", "python", "make", "git", "curl", "conda")),
+    frozenset(("bazel", "make", "curl", "git", "python")),
+    frozenset(("ssh", "systemd", "kernel")),
+)
 # What a {name} stands for where the output does not tell.
 NAMELESS = {
     "kernel": "that runs",
@@ -113,12 +122,15 @@ def _counting(found: records.Split, claims: List[Claim]) -> List[Claim]:
     behind = {name for claim in grave for name in claim.row.behind}
     explained = any(claim.rank < CONSEQUENCE for claim in grave)
     failed = {record.program for record in records.failures(found)}
+    others = [record for record in found.records if record.level != WARNING or record.program != "tensorflow"]
+    asked = len(others) <= FEW and all(record.level == PLAIN for record in others)
     more = [
         claim
         for claim in claims
         if claim.level < claim.row.level
         and (
             claim.row.id in behind
+            or (asked and claim.level == WARNING)  # who shows nothing but a warning asks about it
             or (not explained and claim.level == WARNING and claim.program in failed and claim.program != "tensorflow")
         )
     ]
@@ -132,16 +144,16 @@ def _order(claim: Claim) -> Tuple[int, int, int]:
 
 def _settled(claims: List[Claim]) -> List[Claim]:
     """Return one claim for each failure, the most likely cause first."""
-    ids = {claim.row.id for claim in claims if claim.rank < CONSEQUENCE}
-    claims = sorted((claim for claim in claims if not ids.intersection(claim.row.behind)), key=_order)
+    claims = sorted((claim for claim in claims if not _stands_behind(claim, claims)), key=_order)
     specific = {claim.chain for claim in claims if claim.rank == SPECIFIC}
+    programs = {claim.program for claim in claims if claim.rank == SPECIFIC and claim.program}
     chained = _chained(claims)
     some = any(claim.rank < CONSEQUENCE for claim in claims)
     kept = []  # type: List[Claim]
     seen = set()  # type: Set[str]
     taken = set()  # type: Set[int]
     for claim in claims:
-        late = claim.rank == GENERAL and claim.chain in specific
+        late = claim.rank == GENERAL and (claim.chain in specific or claim.program in programs)
         if late or (claim.rank == CONSEQUENCE and (some or kept)) or claim.row.id in seen or claim.chain in taken:
             continue
         kept.append(claim)
@@ -149,6 +161,20 @@ def _settled(claims: List[Claim]) -> List[Claim]:
         if claim.chain in chained or claim.rank > SPECIFIC:
             taken.add(claim.chain)
     return kept
+
+
+def _stands_behind(claim: Claim, claims: List[Claim]) -> bool:
+    """Tell whether another claim, of a program that has to do with it, says more about the same failure."""
+    return any(
+        other.row.id in claim.row.behind and other.rank < CONSEQUENCE and _related(claim.program, other.program)
+        for other in claims
+    )
+
+
+def _related(one: str, other: str) -> bool:
+    """Tell whether two programs may speak of one failure."""
+    loose = {"", "ansible", "docker", "shell"}
+    return one == other or one in loose or other in loose or any(one in group and other in group for group in GROUPS)
 
 
 def _chained(claims: List[Claim]) -> Set[int]:

@@ -7,7 +7,7 @@ A line is: number, name, row, text. The runtime shares the driver's numbers from
 DRIVER = """
 1 INVALID_VALUE cuda-call-wrong invalid argument
 2 OUT_OF_MEMORY gpu-memory out of memory
-3 NOT_INITIALIZED cuda-call-wrong initialization error
+3 NOT_INITIALIZED cuda-not-initialized initialization error
 4 DEINITIALIZED cuda-call-wrong driver shutting down
 5 PROFILER_DISABLED profiler-denied profiler disabled while using external profiling tool
 6 PROFILER_NOT_INITIALIZED profiler-denied profiler not initialized: call cudaProfilerInitialize()
@@ -20,7 +20,7 @@ DRIVER = """
 101 INVALID_DEVICE gpu-number-wrong invalid device ordinal
 102 DEVICE_NOT_LICENSED vgpu-licence device doesn't have valid Grid license
 200 INVALID_IMAGE gpu-too-new device kernel image is invalid
-201 INVALID_CONTEXT cuda-call-wrong invalid device context
+201 INVALID_CONTEXT cuda-not-initialized invalid device context
 202 CONTEXT_ALREADY_CURRENT cuda-call-wrong context already current
 205 MAP_FAILED cuda-call-wrong mapping of buffer object failed
 206 UNMAP_FAILED cuda-call-wrong unmapping of buffer object failed
@@ -111,7 +111,7 @@ RUNTIME = """
 1 InvalidValue cuda-call-wrong invalid argument
 1 MissingConfiguration cuda-call-wrong __global__ function call is not configured
 2 MemoryAllocation gpu-memory out of memory
-3 InitializationError cuda-call-wrong initialization error
+3 InitializationError cuda-not-initialized initialization error
 4 CudartUnloading cuda-call-wrong driver shutting down
 4 LaunchFailure gpu-program-fault unspecified launch failure
 6 LaunchTimeout gpu-time-limit the launch timed out and was terminated

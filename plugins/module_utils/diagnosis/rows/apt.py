@@ -164,9 +164,11 @@ ROWS = (
     Row(
         "dpkg-overwrite",
         APT,
-        (r"trying to overwrite '[^']+', which is also in package",),
-        "two packages bring the same file; often the distribution's NVIDIA packages beside NVIDIA's own",
-        "remove one of the two with `apt-get purge`, then `apt-get -f install`",
+        (
+            r"trying to overwrite shared '[^']+', which is different from other instances",
+            r"trying to overwrite '[^']+', which is also in package",),
+        "two packages, or two versions or architectures of one, bring the same file; often the distribution's NVIDIA packages beside NVIDIA's own",
+        "remove one of the two with `apt-get purge` (of one package, both architectures need the same version), then `apt-get -f install`",
         DPKG,
         quote=r"trying to overwrite '[^']+', which is also in package \S+",
     ),

@@ -134,6 +134,7 @@ ROWS = (
         "look with `ls -l /dev/nvidia*` and `dmesg | grep -i nvrm`; `modprobe nvidia-uvm`, and reboot the host after an update of kernel or "
         "driver",
         CUDA_GUIDE,
+        behind=("wsl-driver",),
     ),
     Row(
         "gpu-resources",
@@ -157,7 +158,7 @@ ROWS = (
         "cuda-unsupported",
         GPU,
         (),
-        "this GPU, driver or CUDA does not offer what the program asks for",
+        "what the program asks for is not supported by this GPU, driver or CUDA",
         "look with `nvidia-smi` at driver and CUDA; a newer driver and `python -m pip install --upgrade 'tensorflow[and-cuda]'` may have it",
         CUDA_ERRORS,
     ),
@@ -169,7 +170,11 @@ ROWS = (
             r"nvidia-fabricmanager.*(?:fail|error)",
             r"request to query NVSwitch.*fail",
             r"Fabric\s*(?:Manager|\s+State\s*:).*(?:not running|mismatch|In Progress|fail)",
-            r"fabric ?manager.*(?:version|mismatch|failed|error)",
+            r"[Ff]abric ?[Mm]anager[^\n]*(?:don't match|do(?:es)? not match|mismatch|[Ff]ail|FAIL|[Ee]rror|not (?:running|started|ready|active))",
+            r"(?:[Ff]ailed to start|Job for|Unit) nvidia-fabricmanager",
+            r"nv-fabricmanager\S*: [^\n]*(?:fail|error|not)",
+            r"querying NVSwitch[^\n]*fail",
+            r"NV_WARN_NOTHING_TO_DO",
         ),
         "the GPUs of this host are joined by NVSwitch, and their fabric manager does not run or is of another version than the driver",
         "`apt-get install nvidia-fabricmanager-BRANCH` in the driver's very version, then `systemctl enable --now nvidia-fabricmanager` "
@@ -344,5 +349,14 @@ ROWS = (
         "NVreg_EnableGpuFirmware=0` in `/etc/modprobe.d/nvidia.conf`, or have the GPU looked at; with Tensorwright, another "
         "`tensorflow_driver_branch`",
         XID,
+    ),
+    Row(
+        "cuda-not-initialized",
+        GPU,
+        (r"Cannot re-initialize CUDA in forked subprocess", r"failed call to cuInit: CUDA_ERROR_NOT_INITIALIZED"),
+        "CUDA could not be started in this process: the NVIDIA driver or a GPU is in a bad state, or the process was forked after CUDA had been used",
+        "look with `nvidia-smi` and `dmesg | grep -iE 'nvrm|xid'`, `modprobe nvidia-uvm`, and reboot the host; in programs with several processes, start them with "
+        "the method spawn before the GPU is used; with Tensorwright, `playbooks/nvidia.yml`",
+        CUDA_ERRORS,
     ),
 )

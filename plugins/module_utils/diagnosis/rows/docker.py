@@ -83,6 +83,10 @@ ROWS = (
         "docker-too-old-for-gpus",
         DOCKER,
         (
+            r"unknown shorthand flag: 'g' in -gpus",
+            r"Additional propert(?:y|ies) (?:are |is )?not allowed[^\n]*(?:devices|gpus|runtime)",
+            r"Unsupported config option[^\n]*(?:runtime|deploy|gpus)",
+            r"Additional property (?:devices|gpus|runtime|name) is not allowed",
             r"unknown flag: --gpus",
             r"client version (?P<client>[\d.]+) is too (?P<side>new|old)\. (?:Maximum|Minimum) supported API version",
             r"unknown (?:short)?hand flag",
@@ -207,7 +211,7 @@ ROWS = (
         (
             r"unauthorized: ",
             r"no basic auth credentials",
-            r"denied: (?:requested access|access forbidden|installation not allowed|[^\n]*)",
+            r"(?:^|: )denied: ",
             r"authentication required",
             r"incorrect username or password",
             r"[Gg]et \S+/v2/\S*: (?:unauthorized|denied)",

@@ -348,6 +348,7 @@ ROWS = (
         "nvidia-smi-missing",
         GPU,
         (
+            r"executable file `nvidia-smi` not found",
             r"nvidia-smi: (?:command )?not found",
             r"Command 'nvidia-smi' not found",
             r"exec: \"nvidia-smi\": executable file not found",

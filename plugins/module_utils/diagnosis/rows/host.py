@@ -18,7 +18,7 @@ ROWS = (
     Row(
         "disk-full",
         HOST,
-        (r"No space left on device", r"os error 28\b", r"\bENOSPC\b", r"You don't have enough free space in"),
+        (r"[Nn]o space left on device", r"os error 28\b", r"\bENOSPC\b", r"You don't have enough free space in"),
         "the disk is full",
         "free space on it: `df -h` shows which, `df -i` whether it has run out of inodes; `python -m pip cache purge`, `apt-get clean` and "
         "`docker system prune` free some; TMPDIR names another place for what is temporary; with Tensorwright, `tensorflow_path` on another disk",
@@ -35,7 +35,7 @@ ROWS = (
     Row(
         "read-only",
         HOST,
-        (r"Read-only file system", r"os error 30\b", r"\bEROFS\b"),
+        (r"[Rr]ead-only file system", r"os error 30\b", r"\bEROFS\b"),
         "the file system is mounted read-only; a disk with errors is mounted so, too",
         "look for errors with `dmesg`, then `mount -o remount,rw` it; in a container, mount a volume there; with Tensorwright, "
         "`tensorflow_path` on another one",
@@ -54,10 +54,16 @@ ROWS = (
         "memory-short",
         HOST,
         (
+            r"killed by the OOM killer",
+            r"[Rr]esult '?oom-kill",
+            r"OOMKilled",
+            r"oom_reaper: reaped process",
+            r"Memory cgroup out of memory",
+            r"oom-kill:",
             r"(?:^|\d )\s*Killed\b",
             r"killed by signal 9\b",
             r"\bMemoryError\b",
-            r"Cannot allocate memory",
+            r"[Cc]annot allocate memory",
             r"std::bad_alloc",
             r"Out of memory: Killed process",
             r"Killed signal terminated program",
@@ -85,7 +91,7 @@ ROWS = (
         "permission-denied",
         HOST,
         (
-            r"^(?!W: Download is performed unsandboxed).*Permission denied",
+            r"^(?!W: Download is performed unsandboxed).*[Pp]ermission denied",
             r"os error 13\b",
             r"\bEACCES\b",
             r"are you root\?",
@@ -171,7 +177,7 @@ ROWS = (
         "`-e tensorwright_trust_receipts=false` builds a new release",
         SIGNALS,
         behind=("gpu-program-fault",),
-        rank=GENERAL,
+        rank=CONSEQUENCE,
     ),
     Row(
         "process-aborted",
@@ -195,7 +201,7 @@ ROWS = (
         "environment, make a new one; with Tensorwright, `-e tensorwright_trust_receipts=false`",
         SIGNALS,
         quote=r"Check failed: [^\n]+|what\(\): [^\n]+",
-        rank=GENERAL,
+        rank=CONSEQUENCE,
     ),
     Row(
         "bus-error",
@@ -221,7 +227,7 @@ ROWS = (
         "somebody or something ended the process: a time limit, a shutdown, a scheduler, or a closed terminal",
         "look who did: `journalctl -e`, the scheduler's log or the CI's time limit; start what takes long with `nohup` or `systemd-run`",
         SIGNALS,
-        rank=GENERAL,
+        rank=CONSEQUENCE,
     ),
     Row(
         "too-many-files",
@@ -251,7 +257,9 @@ ROWS = (
     Row(
         "static-tls",
         HOST,
-        (r"(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",),
+        (
+            r"(?P<library>[\w./+-]*)[: ]*cannot load any more object with static TLS",
+            r"(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",),
         "the library {library} needs thread-local storage (a static TLS block), and libraries that were loaded before have used it up; often "
         "OpenMP's libgomp",
         "have it loaded first: `LD_PRELOAD={library}` before the command, or import its package first, in another order; a newer C library "
@@ -424,13 +432,14 @@ ROWS = (
         "command-missing",
         HOST,
         (
+            r"executable file `(?P<command>[^`]+)` not found in \$PATH",
+            r"^error: (?:\[Errno 2\] )?No such file or directory: '(?P<command>gcc|g\+\+|cc|make|cmake|git|rustc|nvcc)'",
             r"(?:ba|z|da|k)?sh: (?:line )?(?:\d+: )?(?:\d+: )?(?P<command>[\w./+-]+): (?:command )?not found",
             r"(?P<command>[\w.+-]+): command not found",
             r"Command '(?P<command>[\w.+-]+)' not found, (?:but|did you mean)",
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found in \$PATH|stat [^\n]*no such file)",
             r"(?P<command>[\w./+-]+): cannot execute: required file not found",
             r"env: '?(?P<command>[\w.+-]+)'?: No such file or directory",
-            r"bad interpreter: No such file or directory",
         ),
         "there is no program {command} here: it is not installed, not on the PATH, or a script names an interpreter that is not there",
         "install it (`apt-get install NAME`; `apt-file search bin/NAME` finds its package), or activate the environment that has it "

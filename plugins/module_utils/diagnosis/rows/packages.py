@@ -74,6 +74,7 @@ ROWS = (
         "wrong-platform",
         PACKAGES,
         (
+            r"exec format error",
             r"is not a supported wheel on this platform",
             r"is incompatible with the current platform",
             r"Exec format error",
@@ -166,6 +167,10 @@ ROWS = (
         "removed-package",
         PACKAGES,
         (
+            r"The \\?\"(?P<package>[\w-]+)\\?\" package has been removed",
+            r"You tried to install \"(?P<package>pytorch)\"",
+            r"package (?P<package>[\w-]+) is a placeholder",
+            r"(?P<package>[\w-]+) is (?:a )?(?:deprecated|placeholder|fake)[^\n]*(?:use|install) [^\n]*instead",
             r"(?:The )?\"?(?P<package>tensorflow-gpu)\"? package has been removed",
             r"TF_REMOVAL_WARNING",
             r"The '(?P<package>sklearn)' PyPI package is deprecated",
@@ -179,6 +184,20 @@ ROWS = (
         "damaged-archive",
         PACKAGES,
         (
+            r"invalid load key, '",
+            r"EOFError: Compressed file ended before",
+            r"CRC check failed",
+            r"[Cc]ould not find EOCD|[Uu]nable to locate the end of central directory",
+            r"invalid Zip archive",
+            r"failed finding central directory",
+            r"compressed data is corrupt",
+            r"[Ff]ile format not recognized",
+            r"invalid tar header",
+            r"layer verification failed for digest",
+            r"Failed to extract archive",
+            r"invalid gzip header",
+            r"This does not look like a tar archive",
+            r"not in gzip format",
             r"BadZip[Ff]ile: [^\n]*",
             r"(?:gzip|zipfile|tarfile|lzma|zlib)\.\w*(?:Error|File): ",
             r"tarfile\.ReadError",
@@ -399,8 +418,6 @@ ROWS = (
         PACKAGES,
         (
             r"Ignoring invalid distribution -?(?P<package>\S*)(?=.*\n[\s\S]*ERROR)",
-            r"no RECORD file was found for (?P<package>[\w.-]+)",
-            r"Cannot uninstall (?P<package>\S+) \S+, RECORD file not found",
             r"invalid metadata entry 'name'",
             r"has invalid metadata: ",
             r"Metadata file \S+ is (?:missing|empty)",
@@ -520,5 +537,44 @@ ROWS = (
         "convert it (`2to3 -w FILE`, or take a newer state of it), or run it with Python 2.7 in a container (`docker run python:2.7`); TensorFlow up to 2.1 ran "
         "with it; with Tensorwright, `tensorflow_python`",
         COMPATIBILITY,
+    ),
+    Row(
+        "interpreter-gone",
+        PACKAGES,
+        (r"(?P<script>/\S+?): (?P<path>/[^\s:]+): bad interpreter", r"(?P<script>\S+): cannot execute: required file not found"),
+        "the program {script} was made for a Python interpreter that is not there any more ({path}): the environment was moved, copied or its Python removed",
+        "make the environment anew in its place: `python3 -m venv --clear ~/tf`, then install again; until then, `python -m pip` instead of `pip` "
+        "helps; with Tensorwright, `-e tensorwright_trust_receipts=false`",
+        "environments.md#what-users-see",
+    ),
+    Row(
+        "pip-crashed",
+        PACKAGES,
+        (r"File \"[^\"]*/pip/(?:_internal/|_vendor/)?\w+\.py\", line \d+, in \w+\n(?:    [^\n]*\n)*(?!.*(?:OSError|Errno|SSL|Connection|Timeout|HTTP|Zip|Incomplete|Permission))\w*(?:TypeError|AttributeError|KeyError|AssertionError|IndexError|UnicodeDecodeError|ValueError|ImportError|NameError): [^\n]*",),
+        "pip itself crashed: it is too old for what it was given, or damaged",
+        "`python -m pip install --upgrade pip` (or `python -m ensurepip --upgrade`), best in a new `python3 -m venv ~/tf`; the distribution's own pip may be too "
+        "old for today's packages; with Tensorwright, `tensorflow_method: virtualenv`",
+        "https://pip.pypa.io/en/stable/installation/",
+        behind=("pip-broken", "damaged-archive", "requirement-unreadable"),
+        rank=GENERAL,
+    ),
+    Row(
+        "str-decode",
+        PACKAGES,
+        (r"'str' object has no attribute 'decode'",),
+        "the code is older than the packages it runs with: it decodes text that is decoded already (a Keras before 2.4 with h5py 3 or newer does, and code of Python 2)",
+        "`python -m pip install 'h5py<3'` for an old Keras or TensorFlow, or upgrade TensorFlow; in code of your own, take `.decode(...)` out; with "
+        "Tensorwright, `tensorflow_version: latest`",
+        COMPATIBILITY,
+    ),
+    Row(
+        "call-does-not-fit",
+        PACKAGES,
+        (),
+        "{by} calls {name} with {argument}, which it does not accept: {by} and a package that it uses are of versions that do not fit together",
+        "`python -m pip check` names pairs that do not fit; install {by} and what it uses together in a new environment, so that pip finds versions that fit; with "
+        "Tensorwright, the plan pins them (`site.yml`)",
+        PINS,
+        rank=GENERAL,
     ),
 )

@@ -91,10 +91,15 @@ ROWS = (
         "numpy-mismatch",
         TENSORFLOW,
         (
+            r"Unable to convert function return value to a Python type! The signature was",
+            r"`np\.\w+` was removed in the NumPy 2\.0 release",
+            r"numpy\.core\._multiarray_umath failed to import",
+            r"No module named 'numpy\._core\S*",
+            r"'numpy\._DTypeMeta' object is not subscriptable",
             r"compiled using NumPy 1\.x cannot be run",
             r"_ARRAY_API not found",
             r"numpy\.core\.(?:multiarray|umath) failed to import",
-            r"module 'numpy' has no attribute '(?:object|bool|int|float|complex|typeDict|str)'",
+            r"module 'numpy' has no attribute '(?:object|bool|int|float|complex|long|unicode|typeDict|str|asscalar|float_|cfloat|unicode_|Inf|infty|product|cumproduct|in1d|trapz|alltrue|sometrue|rank|asfarray|round_|DataSource|source|find_common_type|msort|obj2sctype|sctypes|cast)'",
         ),
         "NumPy is of another version than the one that TensorFlow was made for",
         "`python -m pip install 'numpy<2'` for TensorFlow before 2.18 (numpy<1.24 for what uses np.object), or upgrade what was made for the old one; "
@@ -234,6 +239,7 @@ ROWS = (
         "keras-versions",
         TENSORFLOW,
         (
+            r"in the new Keras optimizer",
             r"Keras requires TensorFlow (?P<wanted>[\d.]+) or higher",
             r"Keras 3 .*not (?:yet )?supported",
             r"Your currently installed version of Keras is Keras 3, but this is not yet supported",
@@ -245,7 +251,7 @@ ROWS = (
             r"The (?:`filepath` provided must end in `\.keras`|`save_format` argument is deprecated in Keras 3)",
         ),
         "Keras 2 and Keras 3 are mixed: a program or a saved model is of the one, and the other is installed (TensorFlow has Keras 3 from 2.16 on)",
-        "`python -m pip install tf_keras` and set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported, or save the model anew with the Keras that is there; "
+        "`python -m pip install tf_keras` and set TF_USE_LEGACY_KERAS=1 before TensorFlow is imported, or save the model anew with the Keras that is there (old optimizers are in `tf.keras.optimizers.legacy`); "
         "`python -m pip show keras tensorflow` tells the versions; with Tensorwright, `tensorflow_pip_extra_packages: [tf_keras]` or an older "
         "`tensorflow_version`",
         "https://keras.io/getting_started/",
@@ -403,5 +409,14 @@ ROWS = (
         "Tensorwright, `tensorflow_cuda_from: wheels`",
         "https://www.tensorflow.org/xla",
         level=ERROR,
+    ),
+    Row(
+        "file-system-scheme",
+        TENSORFLOW,
+        (r"File system scheme '(?P<scheme>[^']+)' not implemented",),
+        "this TensorFlow cannot read addresses that begin with {scheme}://",
+        "`python -m pip install tensorflow-io` in the version for this TensorFlow and `import tensorflow_io` in the program, or copy the files; with "
+        "Tensorwright, `tensorflow_pip_extra_packages: [tensorflow-io]`",
+        "https://www.tensorflow.org/io",
     ),
 )
