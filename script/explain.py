@@ -35,10 +35,10 @@ def main(arguments=None):
             with open(asked.file, "rb") as stream:
                 found = report.explained(report.read(stream))
     except OSError as error:
-        print("{0}: {1}".format(asked.file, error.strerror), file=sys.stderr)
+        print(f"{asked.file}: {error.strerror}", file=sys.stderr)
         return 2
     out = json.dumps(found, ensure_ascii=False, indent=2) if asked.format == "json" else report.text(found)
-    sys.stdout.buffer.write("{0}\n".format(out).encode("utf-8"))
+    sys.stdout.buffer.write(f"{out}\n".encode())
     return 0
 
 

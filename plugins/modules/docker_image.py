@@ -239,7 +239,10 @@ def shared(asked: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         image_digest.pull(asked["image"], asked["retries"], asked["index"])
     except DockerError as error:
         row = docker_cli.diagnose(error.output)
-        if row and row.name in ("no such image", "access denied"):  # many registries deny what they do not have
+        if row and row.id in (
+            "docker-image-missing",
+            "docker-registry-denied",
+        ):  # many registries deny what they do not have
             return None
         raise
     return find(asked["image"])

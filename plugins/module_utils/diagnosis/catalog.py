@@ -18,16 +18,20 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.rows 
     host,
     network,
     packages,
+    python,
+    system,
     tensorflow,
     tools,
 )
 
 __all__ = ("BY_ID", "DOWNLOADS", "HOST", "PARTS", "ROWS", "Row")
 
-ROWS = (
+ROWS: Tuple[Row, ...] = (
     host.ROWS
+    + system.ROWS
     + network.ROWS
     + packages.ROWS
+    + python.ROWS
     + tensorflow.ROWS
     + gpu.ROWS
     + cuda.ROWS
@@ -35,5 +39,5 @@ ROWS = (
     + docker.ROWS
     + conda.ROWS
     + tools.ROWS
-)  # type: Tuple[Row, ...]
-BY_ID = {row.id: row for row in ROWS}  # type: Dict[str, Row]
+)
+BY_ID: Dict[str, Row] = {row.id: row for row in ROWS}

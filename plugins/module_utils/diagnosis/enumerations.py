@@ -60,7 +60,10 @@ FAMILIES = (
             (
                 PLAIN,
                 "cu",
-                r"\b(?:CUresult|cu[A-Z]\w+)\b[^\n\d]{0,30}?(?:returned|failed|error|code|CUresult)[^\n\d]{0,12}\(?(?P<number>\d{1,3})\b",
+                (
+                    r"\b(?:CUresult|cu[A-Z]\w+)\b[^\n\d]{0,30}?(?:returned|failed|error|code|"
+                    r"CUresult)[^\n\d]{0,12}\(?(?P<number>\d{1,3})\b"
+                ),
             ),
             (PLAIN, "rror", r"\b[Cc][Uu][Dd][Aa] [Dd]river (?:API )?[Ee]rror(?: code)?[ :=#(]+(?P<number>\d{1,3})\b"),
             (PLAIN, "rror", r"\b(?:CUDA|cuda|Cuda)(?: driver)? (?:API )?[Ee]rror[^\n:]{0,40}: (?P<text>[^\n]+)"),
@@ -149,7 +152,10 @@ FAMILIES = (
             (
                 PLAIN,
                 "",
-                r"^\s*(?:\w+\.)*(?P<name>[A-Z]\w+(?:Error|Exception|NotFound\w*|Channel|MatchSpec|VersionSpec|NotAllowed|Denied))\b(?=[:(\n]|$)",
+                (
+                    r"^\s*(?:\w+\.)*(?P<name>[A-Z]\w+(?:Error|Exception|NotFound\w*|Channel|MatchSpec|VersionSpec|"
+                    r"NotAllowed|Denied))\b(?=[:(\n]|$)"
+                ),
             ),
         ),
     ),
@@ -184,7 +190,10 @@ FAMILIES = (
             (
                 PLAIN,
                 "",
-                r"(?:[Ee]xit(?:ed)?(?:ing)?(?: with)?(?: code| status| value)?|returncode|\brc|status|code)[ =:]*\(?(?P<status>1(?:29|3\d|4[0-5]|5[2-9]))\b",
+                (
+                    r"(?:[Ee]xit(?:ed)?(?:ing)?(?: with)?(?: code| status| value)?|returncode|\brc|status|"
+                    r"code)[ =:]*\(?(?P<status>1(?:29|3\d|4[0-5]|5[2-9]))\b"
+                ),
             ),
             (
                 PLAIN,
@@ -220,13 +229,19 @@ FAMILIES = (
             (
                 ERROR,
                 "",
-                r"(?:[Ss]tatus(?: ?[Cc]ode)?|returned(?: error)?|response(?: code)?|ERROR|[Ee]rror|[Cc]ode)[ :=]+(?P<number>[45]\d\d)\b(?! bytes)",
+                (
+                    r"(?:[Ss]tatus(?: ?[Cc]ode)?|returned(?: error)?|response(?: code)?|ERROR|[Ee]rror|"
+                    r"[Cc]ode)[ :=]+(?P<number>[45]\d\d)\b(?! bytes)"
+                ),
             ),
             (
                 ERROR,
                 "",
-                r"\b(?P<number>[45]\d\d)[ :]+(?:Unauthorized|Forbidden|Not Found|Gone|Bad (?:Gateway|Request)|Service Unavailable|Too Many|"
-                r"Internal Server|Gateway Time|Proxy Auth|Request |Method Not|Range Not|Unavailable For|Payment)",
+                (
+                    r"\b(?P<number>[45]\d\d)[ :]+(?:Unauthorized|Forbidden|Not Found|Gone|Bad (?:Gateway|Request)|"
+                    r"Service Unavailable|Too Many|"
+                    r"Internal Server|Gateway Time|Proxy Auth|Request |Method Not|Range Not|Unavailable For|Payment)"
+                ),
             ),
         ),
     ),
@@ -264,8 +279,11 @@ FAMILIES = (
             (
                 ERROR,
                 "",
-                r"\b(?P<name>CANCELLED|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|"
-                r"ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)(?=: |$)",
+                (
+                    r"\b(?P<name>CANCELLED|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|"
+                    r"RESOURCE_EXHAUSTED|FAILED_PRECONDITION|"
+                    r"ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)(?=: |$)"
+                ),
             ),
             (PLAIN, "errors_impl", r"errors_impl\.(?P<name>[A-Z]\w+?)(?:Error)?(?=:|\n|$)"),
             (ERROR, "StatusCode", r"StatusCode\.(?P<name>[A-Z_]+)"),
@@ -283,8 +301,8 @@ class _Codes(NamedTuple):
     texts: Dict[str, Entry]
 
 
-_read = {}  # type: Dict[str, _Codes]
-_patterns = {}  # type: Dict[str, Pattern[str]]
+_read: Dict[str, _Codes] = {}
+_patterns: Dict[str, Pattern[str]] = {}
 
 
 def entries(table: str) -> List[Entry]:

@@ -2,7 +2,7 @@
 """What can be read from an error's own grammar, where no list of phrases would end: packages, modules, paths and versions."""
 
 import re
-from typing import Callable, Dict, Iterator, List, Match, Optional, Pattern, Tuple
+from typing import Callable, Dict, Iterator, List, Match, Optional, Pattern, Set, Tuple
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import names
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.catalog import BY_ID
@@ -235,7 +235,10 @@ def _syntax(found: Split, match: Match[str]) -> Answer:
     code = "\n".join(line for line in before if not FRAME.search(line) and line.strip(" ^~"))[-300:]
     if "print" in match.group(0) or re.search(r"(?m)^\s*(?:print [^(=]|exec [\"']|except \w+, \w+:|raise \w+, )", code):
         return "python2-code", {"name": "its syntax"}
-    later = r":=|\bf[\"']|\bmatch .+:$|\basync\b|\bawait\b|^\s*def .*(?:->|: \w+|\*, |/)|^\s*\w+ ?: ?\w[\w\[\], .]*(?:=|$)|annotations|type \w+ ="
+    later = (
+        r":=|\bf[\"']|\bmatch .+:$|\basync\b|\bawait\b|^\s*def .*(?:->|: \w+|\*, |/)|"
+        r"^\s*\w+ ?: ?\w[\w\[\], .]*(?:=|$)|annotations|type \w+ ="
+    )
     if re.search(later, code, re.MULTILINE):
         return "python-too-old", {"wanted": "a newer one, for its syntax"}
     return None
@@ -258,12 +261,15 @@ def _newer_python(_found: Split, _match: Match[str]) -> Answer:
 MODULE = r"'?(?P<module>[A-Za-z_][\w.]*)'?"
 SPEC = r"(?P<wanted>(?:[<>=!~]=?=?\s?\d[\w.*]*(?:,\s?)?)*)"
 VERSION = r"(?P<version>\d[\w.+]*)"
-RULES = tuple(
+RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ...] = tuple(
     (word, re.compile(pattern, re.MULTILINE), answer)
     for word, pattern, answer in (
         (
             "since it has the same name",
-            r"^[^\n]*'(?P<path>/?[^'\n]+\.py)' since it has the same name as the (?:standard library|third-party) module named '(?P<module>[\w.]+)'",
+            (
+                r"^[^\n]*'(?P<path>/?[^'\n]+\.py)' since it has the same name as the (?:standard library|"
+                r"third-party) module named '(?P<module>[\w.]+)'"
+            ),
             _same_name,
         ),
         (
@@ -286,7 +292,10 @@ RULES = tuple(
         ),
         (
             "cannot import name",
-            r"from (?P<module>[\w.]+) import (?P<name>\w+)[^\n]*\n(?:\s*[\^~]+\n)?\s*ImportError: cannot import name '?(?P=name)'?\s*$",
+            (
+                r"from (?P<module>[\w.]+) import (?P<name>\w+)[^\n]*\n(?:\s*[\^~]+\n)?\s*ImportError: cannot import name "
+                r"'?(?P=name)'?\s*$"
+            ),
             _no_name,
         ),
         ("has no attribute", r"[Mm]odule '(?P<module>[\w.]+)' has no attribute '(?P<name>\w+)'", _no_name),
@@ -333,29 +342,38 @@ RULES = tuple(
         ),
         (
             "This version of",
-            r"This version of (?P<by>[A-Z][\w .-]+?) requires (?P<package>[A-Z][\w -]+?) version (?P<wanted>[<>=]* ?[\d.]+)[^\n]*?(?:version|found) "
-            + VERSION,
+            r"This version of (?P<by>[A-Z][\w .-]+?) requires (?P<package>[A-Z][\w -]+?) version (?P<wanted>[<>=]* ?["
+            r"\d.]+)[^\n]*?(?:version|found) " + VERSION,
             _requirement,
         ),
         (
             "this version of",
-            r"(?P<package>[A-Za-z]\w*)(?: is)? version (?P<version>\d[\d.]*),? but this version of (?P<by>\w+) requires (?:\w+ )?(?:version )?(?P<wanted>[<>=]* ?[\d.]+)",
+            (
+                r"(?P<package>[A-Za-z]\w*)(?: is)? version (?P<version>\d[\d.]*),? but this version of (?P<by>\w+) requir"
+                r"es (?:\w+ )?(?:version )?(?P<wanted>[<>=]* ?[\d.]+)"
+            ),
             _requirement,
         ),
         (
             "currently installed",
-            r"(?P<by>\w+) requires version '(?P<wanted>[\d.]+)' or newer of '(?P<package>[\w.-]+)' \(version '(?P<version>[\d.]+)' currently installed\)",
+            (
+                r"(?P<by>\w+) requires version '(?P<wanted>[\d.]+)' or newer of '(?P<package>[\w.-]+)' \(version '(?P<ver"
+                r"sion>[\d.]+)' currently installed\)"
+            ),
             _requirement,
         ),
         (
             "requires",
-            r"(?P<by>[A-Za-z][\w.-]*) requires (?P<package>[A-Za-z][\w-]*) ?(?:version )?(?P<wanted>[<>=~]=? ?\d[\w.]*(?:, ?[<>=!~]+ ?\d[\w.]*)*)[,;.]? (?:but |found|got|you have|have|current|and )[^\n]{0,40}?"
-            + VERSION,
+            r"(?P<by>[A-Za-z][\w.-]*) requires (?P<package>[A-Za-z][\w-]*) ?(?:version )?(?P<wanted>[<>=~]=? ?\d[\w.]"
+            r"*(?:, ?[<>=!~]+ ?\d[\w.]*)*)[,;.]? (?:but |found|got|you have|have|current|and )[^\n]{0,40}?" + VERSION,
             _requirement,
         ),
         (
             "this version of numpy is",
-            r"compiled against (?:ABI|API) version (?P<built>(?:0x)?\w+) but this version of numpy is (?P<runtime>(?:0x)?[0-9a-fA-F]+)",
+            (
+                r"compiled against (?:ABI|API) version (?P<built>(?:0x)?\w+) but this version of numpy is (?P<runtime>(?:"
+                r"0x)?[0-9a-fA-F]+)"
+            ),
             _numpy_interface,
         ),
         (
@@ -373,7 +391,14 @@ RULES = tuple(
             r"Loaded runtime CuDNN library: (?P<there>[\d.]+) but source was compiled with: (?P<built>[\d.]+)",
             _cudnn,
         ),
-        ("unexpected keyword argument", r"TypeError: (?:[\w.<>]+\.)?(?P<name>\w+)\(\) got an unexpected keyword argument '(?P<argument>\w+)'", _call),
+        (
+            "unexpected keyword argument",
+            (
+                r"TypeError: (?:[\w.<>]+\.)?(?P<name>\w+)\(\) got an unexpected keyword argum"
+                r"ent '(?P<argument>\w+)'"
+            ),
+            _call,
+        ),
         ("SyntaxError", r"SyntaxError: [^\n]*", _syntax),
         (
             "is not subscriptable",
@@ -382,17 +407,20 @@ RULES = tuple(
         ),
         (
             "unsupported operand",
-            r"TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|ABCMeta)' and '(?:NoneType|type)'",
+            (
+                r"TypeError: unsupported operand type\(s\) for \|: '(?:type|_GenericAlias|ABCMeta)' and '(?:NoneType|"
+                r"type)'"
+            ),
             _newer_python,
         ),
     )
     if answer is not None
-)  # type: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ...]
+)
 
 
 def claims(found: Split) -> Iterator[Claim]:
     """Yield what the grammar of an output's errors says."""
-    seen = set()
+    seen: Set[Tuple[int, int]] = set()
     for word, pattern, answer in RULES:
         if word not in found.text:
             continue

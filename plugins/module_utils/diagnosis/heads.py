@@ -32,9 +32,11 @@ LEVELS = {
 }
 
 STRERROR = (
-    r"(?i:no such file or directory|permission denied|no space left on device|read-only file system|disk quota exceeded|"
+    r"(?i:no such file or directory|permission denied|no space left on device|read-only file system|"
+    r"disk quota exceeded|"
     r"operation not permitted|not a directory|is a directory|file exists|too many open files(?: in system)?|"
-    r"cannot allocate memory|resource temporarily unavailable|device or resource busy|text file busy|input/output error|"
+    r"cannot allocate memory|resource temporarily unavailable|device or resource busy|text file busy|"
+    r"input/output error|"
     r"file name too long|argument list too long|exec format error|too many levels of symbolic links|stale file handle|"
     r"invalid argument|no such device(?: or address)?|connection (?:refused|timed out|reset by peer)|no route to host|"
     r"network is unreachable|address already in use|broken pipe|directory not empty|invalid cross-device link|"
@@ -45,7 +47,8 @@ TRACEBACK = re.compile(r"\s*Traceback \(most recent call (?:last|first)\)")
 # The line that ends a traceback, and one that could stand alone.
 RAISED = re.compile(r"[A-Za-z_][\w.]*(?::| *$)")
 EXCEPTION = re.compile(
-    r"\s*(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Conflict|Timeout|NotFound|Unsatisfiable|Impossible)"
+    r"\s*(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failure|Conflict|Timeout|NotFound|"
+    r"Unsatisfiable|Impossible)"
     r"|BadZipFile|BadZipfile|gaierror|herror|timeout|IncompleteRead|InvalidURL|KeyboardInterrupt)"
     r"(?::(?= |$)|$)"
 )
@@ -60,12 +63,13 @@ def _head(program: str, level: Optional[int], *patterns: str) -> Head:
 
 
 # The first that fits; where the level is None, the first group names it.
-HEADS = (
+HEADS: Tuple[Head, ...] = (
     # TensorFlow and absl. What its ops and its look for GPUs warn of is a failure all the same.
     _head(
         "tensorflow",
         ERROR,
-        r"[IWE](?:\d{4})? .*(?:OP_REQUIRES failed|Cannot dlopen some GPU lib|Skipping registering GPU|Ignoring visible gpu)",
+        r"[IWE](?:\d{4})? .*(?:OP_REQUIRES failed|Cannot dlopen some GPU lib|Skipping registering GPU|"
+        r"Ignoring visible gpu)",
     ),
     _head("tensorflow", None, r"([IWEF]) (?:\./)?[\w./+-]+\.(?:cc|h|cu|cpp|py)(?:\.\w+)?:\d+\] ?"),
     _head("tensorflow", None, r"([IWEF])\d{4,8} \d\d:\d\d:\d\d(?:\.\d+)? +\d+ [\w./+-]+:\d+\] ?"),
@@ -79,9 +83,12 @@ HEADS = (
     _head(
         "conda",
         FATAL,
-        r"(?:\w+\.)*(?:Conda\w*|Packages?NotFound|Resolve\w+|Unsatisfiable|LibMamba\w+|Environment\w+|NoWritable\w+|NotWritable|"
-        r"Channel\w*|Unavailable\w+|Clobber|Safety|ChecksumMismatch|Corrupted\w+|InvalidArchive\w*|Remove|Lock|Padding|Link|"
-        r"Specs\w+|NoSpaceLeft|Invalid\w+Spec\w*|DirectoryNotA\w+|CommandNotFound|CondaToS\w+)(?:Error|Exception)\b(?:\(.*)?:?",
+        r"(?:\w+\.)*(?:Conda\w*|Packages?NotFound|Resolve\w+|Unsatisfiable|LibMamba\w+|Environment\w+|NoWritable\w+|"
+        r"NotWritable|"
+        r"Channel\w*|Unavailable\w+|Clobber|Safety|ChecksumMismatch|Corrupted\w+|InvalidArchive\w*|Remove|Lock|"
+        r"Padding|Link|"
+        r"Specs\w+|NoSpaceLeft|Invalid\w+Spec\w*|DirectoryNotA\w+|CommandNotFound|CondaToS\w+)(?:Error|"
+        r"Exception)\b(?:\(.*)?:?",
         r"ResolvePackageNotFound",
     ),
     _head("python", FATAL, EXCEPTION.pattern),
@@ -89,7 +96,8 @@ HEADS = (
     _head(
         "apt",
         ERROR,
-        r"W: .*(?:Failed to fetch|GPG error|Some index files failed|signature verification|is not signed|does not have a Rel)",
+        r"W: .*(?:Failed to fetch|GPG error|Some index files failed|signature verification|is not signed|"
+        r"does not have a Rel)",
     ),
     _head("apt", None, r"([EWN]): "),
     _head("apt", ERROR, r"Err:\d+ "),
@@ -106,7 +114,8 @@ HEADS = (
     _head(
         "kernel",
         ERROR,
-        r"NVRM: |nvidia(?:-\w+)?: (?!\d)|modprobe: (?:ERROR|FATAL): |insmod: ERROR: |Out of memory: |oom-kill|Memory cgroup out",
+        r"NVRM: |nvidia(?:-\w+)?: (?!\d)|modprobe: (?:ERROR|FATAL): |insmod: ERROR: |Out of memory: |oom-kill|"
+        r"Memory cgroup out",
     ),
     _head("dkms", ERROR, r"Error! |ERROR \(dkms|.*DKMS (?:make\.log|build) .*(?:fail|error)"),
     # Compilers and builds.
@@ -122,7 +131,8 @@ HEADS = (
     _head(
         "bazel",
         None,
-        r"(ERROR|FAILED|FATAL|INFO|DEBUG|WARNING): (?:/|Analy|Build|Config|error |Skipping|no such|Download|An error|The project)",
+        r"(ERROR|FAILED|FATAL|INFO|DEBUG|WARNING): (?:/|Analy|Build|Config|error |Skipping|no such|Download|An error|"
+        r"The project)",
         r"(?:FAILED): ",
     ),
     # Docker.
@@ -130,9 +140,12 @@ HEADS = (
     _head(
         "docker",
         ERROR,
-        r"(?:docker|podman|nerdctl): (?!')|(?:Error|error)(?: response)? from (?:daemon|registry)|ERROR: failed to|failed to solve",
-        r"nvidia-container-cli(?:\.real)?: |(?:runc|crun|containerd|dockerd): |OCI runtime |Error: (?:crun|runc|OCI)|ERRO\[|FATA\[",
-        r"(?:[Cc]annot connect to|[Ff]ailed to connect to|[Pp]ermission denied while trying to connect to) the [Dd]ocker",
+        r"(?:docker|podman|nerdctl): (?!')|(?:Error|error)(?: response)? from (?:daemon|registry)|ERROR: failed to|"
+        r"failed to solve",
+        r"nvidia-container-cli(?:\.real)?: |(?:runc|crun|containerd|dockerd): |OCI runtime |Error: (?:crun|runc|OCI)|"
+        r"ERRO\[|FATA\[",
+        r"(?:[Cc]annot connect to|[Ff]ailed to connect to|[Pp]ermission denied while trying to connect to) the [Dd]oc"
+        r"ker",
     ),
     _head("docker", WARNING, r"WARN\[|DEPRECATED: "),
     # Jupyter, systemd, Ansible, ssh, git.
@@ -140,7 +153,8 @@ HEADS = (
     _head(
         "systemd",
         ERROR,
-        r"(?:Failed to (?:start|enable|restart|stop)|Job for) \S+|\S+\.(?:service|socket|mount)\b.*(?:fail|exited|killed|error)",
+        r"(?:Failed to (?:start|enable|restart|stop)|Job for) \S+|\S+\.(?:service|socket|mount)\b.*(?:fail|exited|"
+        r"killed|error)",
     ),
     _head("ansible", FATAL, r"(?:fatal|failed): \[|ERROR! |\[ERROR\]: |.*\bUNREACHABLE! =>|\S+ \| FAILED"),
     _head("ansible", WARNING, r"\[(?:DEPRECATION )?WARNING\]: "),
@@ -155,7 +169,8 @@ HEADS = (
         "git",
         FATAL,
         r"fatal: |remote: (?:fatal|error)|"
-        r"error: (?:RPC|pathspec|Your local|cannot lock|failed to push|unable to (?:create|write)|remote|invalid|object|refs?)",
+        r"error: (?:RPC|pathspec|Your local|cannot lock|failed to push|unable to (?:create|write)|remote|invalid|"
+        r"object|refs?)",
     ),
     # uv, pip and whatever else says error.
     _head("pip", ERROR, r"\s*(?:Could not find a version|No matching distribution)"),
@@ -168,7 +183,8 @@ HEADS = (
     _head(
         "shell",
         FATAL,
-        r".*\b(?:Segmentation fault|Aborted|Illegal instruction|Bus error|Floating point exception|Killed)(?: +\(core dumped\))?"
+        r".*\b(?:Segmentation fault|Aborted|Illegal instruction|Bus error|Floating point exception|"
+        r"Killed)(?: +\(core dumped\))?"
         r"(?:\s|$)",
         r".*\bcommand not found\b|terminate called|panic: |Process finished with exit code [^0]",
         r"\S*: symbol lookup error: |\S*: error while loading shared",
@@ -176,7 +192,8 @@ HEADS = (
     _head(
         "curl",
         FATAL,
-        r"curl: \(\d+\)|wget: |(?:\S+ )*ERROR \d{3}: |gpg: (?!WARNING|keybox|key |directory|Total|imported|Good|Signature|using)",
+        r"curl: \(\d+\)|wget: |(?:\S+ )*ERROR \d{3}: |gpg: (?!WARNING|keybox|key |directory|Total|imported|Good|"
+        r"Signature|using)",
     ),
     _head("shell", ERROR, r"(?:/\S+|[\w.+-]+): (?:.*[:\s])?" + STRERROR + r"\.?(?: \(\d+\))?$"),
     _head(
@@ -185,7 +202,7 @@ HEADS = (
         r"\s*(?:\w+ )?(?:ERROR|FATAL|CRITICAL)\b|(?:Error|Fatal(?: error)?|Failed|Failure)\b|\[Errno|.*\bFATAL:",
         r"\S+ - (?:ERROR|CRITICAL) - ",
     ),
-)  # type: Tuple[Head, ...]
+)
 
 # Words of what is no failure, whatever its mark.
 HARMLESS_WORDS = (
@@ -231,6 +248,7 @@ HARMLESS_WORDS = (
     "newer version of conda exists",
 )
 HARMLESS_PATTERN = re.compile(
-    r"\[C .*To access the|\[C [^\]]*\]\s*$|(?:^|[\s,=(])0 (?:failed|errors?|warnings?)\b|failed=0\b|[Ee]rrors?[=:] ?0\b|(?:no|without|ignoring) errors?\b|"
+    r"\[C .*To access the|\[C [^\]]*\]\s*$|(?:^|[\s,=(])0 (?:failed|errors?|warnings?)\b|failed=0\b|"
+    r"[Ee]rrors?[=:] ?0\b|(?:no|without|ignoring) errors?\b|"
     r"except \w*Error|^\s*#(?! ?\d)|CRITICAL:? *0\b|^\s*(?:PASS|ok)\b"
 )

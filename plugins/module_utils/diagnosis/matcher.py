@@ -2,9 +2,9 @@
 """What an output means. Pure; used on hosts and on the controller.
 
 The output is split into records (records.py). Rows of the table claim records by their phrases, by the grammar of errors (grammar.py)
-and by error codes (enumerations.py). Only a record that is grave enough makes a claim of its own; what is less grave can only say more
-about a failure. Of a chain of causes the root that says most wins. What nothing explains is shown by the record that matters, and called
-unknown.
+and by error codes (enumerations.py). Only a record that is grave enough makes a claim of its own; what is less grave can only say
+more about a failure. Of a chain of causes, the root that says most wins. What nothing explains is shown by the record that matters,
+and called unknown.
 """
 
 import functools
@@ -40,7 +40,8 @@ WRAPPED = re.compile(r"\n {6,}(?=[a-z])")  # how uv goes on with a sentence on i
 # Lines that follow the one that says what went wrong, and say nothing about it.
 NOISE = re.compile(
     r"\[notice\]|WARNING: |W: |hint: (?:See above|This is an issue with the package)|note: This |Note, |"
-    r"Consider using|During handling of|The above exception|Traceback \(most recent|\s*[\^~]+$|Some index files failed to download"
+    r"Consider using|During handling of|The above exception|Traceback \(most recent|\s*[\^~]+$|"
+    r"Some index files failed to download"
 )
 # Programs whose record is a chain of causes, the innermost last.
 INWARDS = ("uv", "docker")
@@ -112,7 +113,7 @@ def _all(found: records.Split) -> List[Claim]:
     """Return all claims; where a phrase explains what the grammar would, the phrase."""
     phrases = list(_phrases(found))
     taken = {claim.chain for claim in phrases if claim.level >= claim.row.level and claim.rank == SPECIFIC}
-    read = [claim for claim in grammar.claims(found)]
+    read = grammar.claims(found)
     return phrases + [claim for claim in read if claim.chain not in taken] + list(enumerations.claims(found))
 
 
@@ -149,9 +150,9 @@ def _settled(claims: List[Claim]) -> List[Claim]:
     programs = {claim.program for claim in claims if claim.rank == SPECIFIC and claim.program}
     chained = _chained(claims)
     some = any(claim.rank < CONSEQUENCE for claim in claims)
-    kept = []  # type: List[Claim]
-    seen = set()  # type: Set[str]
-    taken = set()  # type: Set[int]
+    kept: List[Claim] = []
+    seen: Set[str] = set()
+    taken: Set[int] = set()
     for claim in claims:
         late = claim.rank == GENERAL and (claim.chain in specific or claim.program in programs)
         if late or (claim.rank == CONSEQUENCE and (some or kept)) or claim.row.id in seen or claim.chain in taken:
@@ -211,7 +212,7 @@ def _known(text: str, names: Dict[str, str]) -> bool:
 
 def quoted(row: Row, output: str) -> str:
     """Return the words of an output that name what is concerned, or nothing."""
-    words = []  # type: List[str]
+    words: List[str] = []
     whole = WRAPPED.sub(" ", output)
     for match in _pattern(row.quote).finditer(whole) if row.quote else ():
         text = " ".join(match.group(0).split())
@@ -270,6 +271,12 @@ def explain(output: str) -> str:
     """Return cause and remedy in one sentence, or an empty string for an output that no row knows."""
     found = findings(output)
     return "{0}; {1}".format(found[0].cause, found[0].remedy) if found else ""
+
+
+def says(message: str, row: Row) -> bool:
+    """Tell whether a message of ours has a row's cause already, whatever it names."""
+    parts = re.split(r"\s*\([^()]*\{\w+\}[^()]*\)|\{\w+\}", row.cause)
+    return all(part in message for part in parts)
 
 
 def transient(output: str) -> bool:

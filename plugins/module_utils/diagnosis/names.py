@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Names: of the packages that bring modules, and of what TensorFlow, Python and its library have had or have lost."""
 
+from typing import FrozenSet
+
+
+def _words(text: str) -> FrozenSet[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
 # Module → the distribution that has it, where the two have different names.
 DISTRIBUTIONS = {
     "absl": "absl-py",
@@ -71,9 +79,11 @@ PARTS = {
     "zlib": "zlib1g-dev",
 }
 # What only Python 2 had.
-PYTHON2 = frozenset(
-    "ConfigParser Queue StringIO cStringIO cPickle urllib2 urlparse httplib Tkinter tkMessageBox commands __builtin__ "
-    "cookielib HTMLParser SocketServer BaseHTTPServer SimpleHTTPServer Cookie copy_reg exceptions thread sets md5 sha".split()
+PYTHON2 = _words(
+    """
+    ConfigParser Queue StringIO cStringIO cPickle urllib2 urlparse httplib Tkinter tkMessageBox commands __builtin__
+    cookielib HTMLParser SocketServer BaseHTTPServer SimpleHTTPServer Cookie copy_reg exceptions thread sets md5 sha
+    """
 )
 # What Python's library has lost, and in which version.
 REMOVED = {
@@ -153,34 +163,47 @@ REMOVED = {
     "ssl.match_hostname": "3.12",
     "logging.warn": "3.13",
 }
-STANDARD = frozenset(
-    "abc argparse array ast asyncio atexit base64 bisect builtins bz2 calendar cgi cmath cmd code codecs collections concurrent configparser "
-    "contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal difflib dis email enum errno faulthandler fcntl filecmp fileinput "
-    "fnmatch fractions ftplib functools gc getopt getpass gettext glob graphlib gzip hashlib heapq hmac html http imaplib importlib inspect io "
-    "ipaddress itertools json keyword linecache locale logging lzma math mimetypes mmap multiprocessing netrc numbers operator os pathlib pdb pickle "
-    "pkgutil platform plistlib pprint profile pstats pty pwd queue quopri random re readline reprlib resource runpy sched secrets select selectors "
-    "shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat statistics string struct subprocess symtable sys sysconfig syslog "
-    "tarfile tempfile termios textwrap threading time timeit tkinter token tokenize tomllib trace traceback tracemalloc types typing unicodedata "
-    "unittest urllib uuid venv warnings wave weakref webbrowser xml xmlrpc zipapp zipfile zipimport zlib zoneinfo".split()
+STANDARD = _words(
+    """
+    abc argparse array ast asyncio atexit base64 bisect builtins bz2 calendar cgi cmath cmd code codecs collections
+    concurrent configparser contextlib contextvars copy copyreg csv ctypes dataclasses datetime decimal difflib dis email
+    enum errno faulthandler fcntl filecmp fileinput fnmatch fractions ftplib functools gc getopt getpass gettext glob
+    graphlib gzip hashlib heapq hmac html http imaplib importlib inspect io ipaddress itertools json keyword linecache
+    locale logging lzma math mimetypes mmap multiprocessing netrc numbers operator os pathlib pdb pickle pkgutil platform
+    plistlib pprint profile pstats pty pwd queue quopri random re readline reprlib resource runpy sched secrets select
+    selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl stat statistics string struct
+    subprocess symtable sys sysconfig syslog tarfile tempfile termios textwrap threading time timeit tkinter token
+    tokenize tomllib trace traceback tracemalloc types typing unicodedata unittest urllib uuid venv warnings wave weakref
+    webbrowser xml xmlrpc zipapp zipfile zipimport zlib zoneinfo
+    """
 )
 # What TensorFlow had before 2, at its top.
-TENSORFLOW1 = frozenset(
-    "ConfigProto FixedLenFeature GraphDef GraphOptions InteractiveSession NodeDef OptimizerOptions Print RunOptions Session Summary "
-    "add_to_collection all_variables app assign assign_add batch_matmul check_numerics contrib control_flow_ops count_nonzero create_partitioned_variables "
-    "decode_raw depth_to_space diag div enable_eager_execution enable_v2_behavior fake_quant_with_min_max_args fixed_size_partitioner flags "
-    "floordiv get_collection get_default_graph get_default_session get_local_variable get_variable get_variable_scope gfile global_variables "
-    "global_variables_initializer initialize_all_variables initialize_all_tables initializers is_nan is_inf is_finite layers lbeta local_variables "
-    "local_variables_initializer log log1p losses matrix_band_part matrix_determinant matrix_diag matrix_inverse metrics mod model_variables "
-    "moving_average_variables multinomial mul neg sub pack unpack parse_example parse_single_example placeholder placeholder_with_default py_func "
-    "python_io random_normal random_uniform random_crop random_shuffle read_file write_file real reduce_join reset_default_graph "
-    "resource_loader rsqrt saved_model_loader scatter_add scatter_update segment_sum set_random_seed space_to_depth sparse_placeholder "
-    "sparse_tensor_to_dense sparse_to_dense sparse_reduce_sum string_split string_to_hash_bucket_fast string_to_number substr svd summary_ops "
-    "tables_initializer to_bfloat16 to_double to_float to_int32 to_int64 train_Saver trainable_variables truncated_normal uniform_unit_scaling_initializer "
-    "unsorted_segment_sum variable_op_scope variable_scope variance_scaling_initializer variables_initializer verify_tensor_all_finite wrap_function "
-    "absolute_import Optimizer AdamOptimizer GradientDescentOptimizer Saver ResizeMethod resize_images image_resize_bilinear logging ConfigProto "
-    "truncatediv where_v2 xlogy_v1 zeros_initializer_v1 select ceil floor_div erfc lgamma digamma igamma zeta cholesky fft ifft extract_image_patches".split()
+TENSORFLOW1 = _words(
+    """
+    ConfigProto FixedLenFeature GraphDef GraphOptions InteractiveSession NodeDef OptimizerOptions Print RunOptions Session
+    Summary add_to_collection all_variables app assign assign_add batch_matmul check_numerics contrib control_flow_ops
+    count_nonzero create_partitioned_variables decode_raw depth_to_space diag div enable_eager_execution
+    enable_v2_behavior fake_quant_with_min_max_args fixed_size_partitioner flags floordiv get_collection get_default_graph
+    get_default_session get_local_variable get_variable get_variable_scope gfile global_variables
+    global_variables_initializer initialize_all_variables initialize_all_tables initializers is_nan is_inf is_finite
+    layers lbeta local_variables local_variables_initializer log log1p losses matrix_band_part matrix_determinant
+    matrix_diag matrix_inverse metrics mod model_variables moving_average_variables multinomial mul neg sub pack unpack
+    parse_example parse_single_example placeholder placeholder_with_default py_func python_io random_normal random_uniform
+    random_crop random_shuffle read_file write_file real reduce_join reset_default_graph resource_loader rsqrt
+    saved_model_loader scatter_add scatter_update segment_sum set_random_seed space_to_depth sparse_placeholder
+    sparse_tensor_to_dense sparse_to_dense sparse_reduce_sum string_split string_to_hash_bucket_fast string_to_number
+    substr svd summary_ops tables_initializer to_bfloat16 to_double to_float to_int32 to_int64 train_Saver
+    trainable_variables truncated_normal uniform_unit_scaling_initializer unsorted_segment_sum variable_op_scope
+    variable_scope variance_scaling_initializer variables_initializer verify_tensor_all_finite wrap_function
+    absolute_import Optimizer AdamOptimizer GradientDescentOptimizer Saver ResizeMethod resize_images
+    image_resize_bilinear logging ConfigProto truncatediv where_v2 xlogy_v1 zeros_initializer_v1 select ceil floor_div
+    erfc lgamma digamma igamma zeta cholesky fft ifft extract_image_patches
+    """
 )
 # What every TensorFlow 2 has at its top: without it, it is not TensorFlow.
-TENSORFLOW = frozenset(
-    "__version__ constant Variable function keras data io Tensor float32 config Module nn zeros ones compat version test reduce_sum".split()
+TENSORFLOW = _words(
+    """
+    __version__ constant Variable function keras data io Tensor float32 config Module nn zeros ones compat version test
+    reduce_sum
+    """
 )

@@ -123,8 +123,8 @@ class _Reader(object):
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.records = []  # type: List[Record]
-        self.current = None  # type: Optional[Record]
+        self.records: List[Record] = []
+        self.current: Optional[Record] = None
         self.chain = 0
         self.blank = True  # whether the line before was blank
         self.tracing = False  # whether the current record is a traceback that has not come to its exception

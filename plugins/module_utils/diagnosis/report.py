@@ -11,7 +11,8 @@ CHUNK = 1 << 20  # bytes that are read at once
 HEAD, MIDDLE, TAIL = 64 << 10, 96 << 10, 192 << 10  # bytes that are kept of a long output
 AROUND = 2 << 10  # bytes that are kept before and after what looks like a failure
 FAILURE = re.compile(
-    rb"Traceback \(most|[Ee]rror[:!]|ERROR|FATAL|fatal:|Fatal |CUDA_ERROR|CUDNN_STATUS|NVRM: Xid|\nE: |\n[EF]\d{4} |: [EF] \w+/|"
+    rb"Traceback \(most|[Ee]rror[:!]|ERROR|FATAL|fatal:|Fatal |CUDA_ERROR|CUDNN_STATUS|NVRM: Xid|\nE: |\n[EF]\d{4} |"
+    rb": [EF] \w+/|"
     rb"[Nn]o space left|[Pp]ermission denied|Killed|core dumped|command not found|not a directory|failed to "
 )
 UNKNOWN = "something failed that is not known"

@@ -142,7 +142,11 @@ def _failures(results: Iterable[Result]) -> list[Document]:
 def _explained(parts: dict[str, str]) -> dict[str, str]:
     """With cause and remedy also where a module of ours has put both into its sentence."""
     _, _, page = parts.get("see", "").rpartition("#")
-    known = {row.id: {"cause": row.cause, "remedy": row.remedy} for row in catalog.ROWS if row.id == page}
+    known = {
+        row.id: {"cause": matcher.filled(row.cause, {}), "remedy": matcher.filled(row.remedy, {})}
+        for row in catalog.ROWS
+        if row.id == page
+    }
     return {**known.get(page, {}), **parts}
 
 

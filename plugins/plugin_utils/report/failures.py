@@ -35,6 +35,7 @@ def lines(value: Any) -> list[str]:
 
 # What Ansible says of a module that did not live to answer: up to 2.18, and from 2.19 on.
 DIED = ("MODULE FAILURE", "Module result deserialization failed")
+ENDED_ROW = "ansible-killed"
 ENDED = (
     "the step gave no answer: the connection dropped and the host goes on with it, or it was killed there, memory ran out, or the host "
     "went down; run again, which waits for what still goes on, and with -vvv see what it printed"
@@ -100,6 +101,7 @@ class Diagnosis:
 
     row: catalog.Row
     cause: str
+    remedy: str
     told: bool = False
 
     @property
@@ -109,7 +111,7 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """The cause, the remedy and where there is more."""
-        said = [] if self.told else [f"cause: {self.cause}", f"remedy: {self.row.remedy}"]
+        said = [] if self.told else [f"cause: {self.cause}", f"remedy: {self.remedy}"]
         return [*said, f"see: {self.page}"]
 
 
@@ -120,11 +122,12 @@ def _texts(result: Mapping[str, Any], names: tuple[str, ...]) -> str:
 def _row(result: Mapping[str, Any]) -> Diagnosis | None:
     complaint = _texts(result, COMPLAINTS)
     for row in catalog.ROWS:  # a module of ours has looked into the table on the host already
-        if row.cause in complaint:
-            return Diagnosis(row, row.cause, told=True)
+        if matcher.says(complaint, row):
+            return Diagnosis(row, row.cause, row.remedy, told=True)
     for text in (complaint, _texts(result, OUTPUTS)):
-        if found := matcher.diagnose(text):
-            return Diagnosis(found, matcher.cause(found, text))
+        for found in matcher.findings(text):
+            if found.row.id != ENDED_ROW:  # said better by what follows
+                return Diagnosis(found.row, found.cause, found.remedy)
     return None
 
 
@@ -213,7 +216,10 @@ def unreachable(result: Mapping[str, Any]) -> list[str]:
         return [*said, DROPPED]
     found = _row(result)
     # Rows of other parts speak of what hosts reach; here it is the host that is not reached.
-    return [*said, *(found.lines() if found and found.row.part == catalog.HOST else [])]
+    of_host = (
+        found is not None and found.row.part == catalog.HOST and found.row.id != "ssh-unreachable"
+    )  # it is said already
+    return [*said, *(found.lines() if found and of_host else [])]
 
 
 def without_host(statement: str, host: str) -> str:

@@ -274,9 +274,7 @@ def test_a_broken_pull_is_tried_again(store: Store, engine: Engine, proofs: list
 
 def test_but_not_for_ever(store: Store, engine: Engine, proofs: list[str]) -> None:
     engine.errors = ["unexpected EOF"] * 9
-    with pytest.raises(
-        DockerError, match="could not be pulled: the connection to the registry could not be made or broke off; run"
-    ):
+    with pytest.raises(DockerError, match="could not be pulled: a download broke off in the middle; run again"):
         present(store)
     assert engine.count("pull") == 3
 
@@ -292,10 +290,10 @@ def one_cause(message: str, says: str) -> bool:
     [
         (
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?",
-            "the Docker daemon does not run; look at 'journalctl -u docker'",
+            "the Docker daemon does not run; `systemctl start docker`; `journalctl -u docker`",
         ),
-        ("write /var/lib/docker/tmp/x: no space left on device", "the disk under Docker's data root is full"),
-        ("toomanyrequests: You have reached your pull rate limit", "the limit is reached; name the site's mirror"),
+        ("write /var/lib/docker/tmp/x: no space left on device", "the disk is full; free space on it"),
+        ("toomanyrequests: You have reached your pull rate limit", "the limit is reached; `docker login`"),
         (
             'Get "https://r/v2/": x509: certificate signed by unknown authority',
             "an authority that this host does not trust",
@@ -307,7 +305,7 @@ def one_cause(message: str, says: str) -> bool:
         ),
         (
             "pull access denied for x, repository does not exist or may require 'docker login'",
-            "shows it only after a login; check the image's name",
+            "shows it only after a login; check name and tag",
         ),
         ("unauthorized: authentication required", "the registry denies access"),
         ("dial tcp: lookup registry-1.docker.io: no such host", "name cannot be resolved"),
@@ -327,15 +325,15 @@ def test_a_failed_pull_names_cause_and_remedy(engine: Engine, says: str, told: s
 @pytest.mark.parametrize(
     ("says", "told"),
     [
-        ('could not select device driver "" with capabilities: [[gpu]]', "run the role nvidia_docker"),
+        ('could not select device driver "" with capabilities: [[gpu]]', "the role nvidia_docker does it"),
         ("CDI device injection failed: unresolvable CDI devices nvidia.com/gpu=9", "does not have that GPU"),
         (
             "requirement error: unsatisfied condition: cuda>=12.3, please update your driver",
-            "the driver is older than this CUDA needs; choose a newer tensorflow_driver_branch",
+            "the driver is older than this CUDA needs: the image wants cuda>=12.3",
         ),
         (
             "nvidia-container-cli: initialization error: nvml error: driver not loaded",
-            "the NVIDIA driver is not loaded",
+            "the host's NVIDIA driver does not run",
         ),
     ],
 )

@@ -8,8 +8,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row i
     APT_SECURE,
     CONSEQUENCE,
     DPKG,
-    Row,
     SOURCES,
+    Row,
 )
 
 ROWS = (
@@ -18,7 +18,8 @@ ROWS = (
         APT,
         (r"NO_PUBKEY", r"Missing key [0-9A-F]{16,}"),
         "a repository is signed with a key that this host does not have",
-        "fetch the repository's key from its owner into `/etc/apt/keyrings/NAME.gpg` (`curl -fsSL URL | gpg --dearmor`) and name it with signed-by in its "
+        "fetch the repository's key from its owner into `/etc/apt/keyrings/NAME.gpg` (`curl -fsSL URL | gpg "
+        "--dearmor`) and name it with signed-by in its "
         "file; NVIDIA's comes with the package cuda-keyring; with Tensorwright, `playbooks/nvidia.yml`",
         APT_SECURE,
         quote=r"(?:NO_PUBKEY|Missing key) [0-9A-F]+",
@@ -28,7 +29,8 @@ ROWS = (
         APT,
         (r"EXPKEYSIG", r"KEYEXPIRED", r"[Ee]xpired on [\d-]+", r"REVKEYSIG"),
         "the key that a repository is signed with has expired or was revoked",
-        "fetch the repository's new key from its owner into `/etc/apt/keyrings` (`curl -fsSL URL | gpg --dearmor`); for the distribution's own, install its "
+        "fetch the repository's new key from its owner into `/etc/apt/keyrings` (`curl -fsSL URL | gpg --dearmor`); "
+        "for the distribution's own, install its "
         "new keyring package; with Tensorwright, for NVIDIA's, `playbooks/nvidia.yml`",
         APT_SECURE,
         quote=r"EXPKEYSIG [0-9A-F]+",
@@ -38,7 +40,8 @@ ROWS = (
         APT,
         (r"\bBADSIG\b", r"Bad signature", r"[Mm]essage has been manipulated"),
         "a repository's index is not what its owner signed",
-        "`rm -rf /var/lib/apt/lists/*`, then `apt-get update`; if it stays, the mirror or a proxy in between is at fault",
+        "`rm -rf /var/lib/apt/lists/*`, then `apt-get update`; if it stays, the mirror or a proxy in between is at "
+        "fault",
         APT_SECURE,
     ),
     Row(
@@ -51,7 +54,8 @@ ROWS = (
             r"Unable to find expected entry",
         ),
         "something else than a repository answers at that address: a login page, a proxy's message, or a wrong path",
-        "look at it with `curl -v URL`; then mend `/etc/apt/sources.list.d` or the proxy below `/etc/apt/apt.conf.d`; with Tensorwright, "
+        "look at it with `curl -v URL`; then mend `/etc/apt/sources.list.d` or the proxy below "
+        "`/etc/apt/apt.conf.d`; with Tensorwright, "
         "`ca_certificates_apt_proxy`",
         SOURCES,
     ),
@@ -60,7 +64,8 @@ ROWS = (
         APT,
         (r"Conflicting values set for option Signed-By",),
         "two files name the same repository with different keys",
-        "remove one of the two: `grep -r URL /etc/apt/sources.list.d` shows them; with Tensorwright, for NVIDIA's, `playbooks/nvidia.yml`",
+        "remove one of the two: `grep -r URL /etc/apt/sources.list.d` shows them; with Tensorwright, for NVIDIA's, "
+        "`playbooks/nvidia.yml`",
         SOURCES,
         quote=r"regarding source \S+",
     ),
@@ -79,7 +84,8 @@ ROWS = (
         APT,
         (r"The repository '[^']*' is not signed", r"There were unauthenticated packages"),
         "a repository is not signed, and apt does not trust it",
-        "get one that is; for a repository of the site's own, sign it and name the key with Signed-By in `/etc/apt/sources.list.d`",
+        "get one that is; for a repository of the site's own, sign it and name the key with Signed-By in "
+        "`/etc/apt/sources.list.d`",
         APT_SECURE,
         behind=(
             "apt-key-missing",
@@ -126,7 +132,7 @@ ROWS = (
             r"Failed to lock apt for exclusive operation",
         ),
         "another program installs packages right now; often unattended upgrades",
-        "wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend` shows who it is",
+        "wait for it and run again; `fuser -v /var/lib/dpkg/lock-frontend /var/lib/apt/lists/lock` shows who it is",
         APT_GET,
         behind=("permission-denied", "read-only", "disk-full"),
         transient=True,
@@ -166,9 +172,12 @@ ROWS = (
         APT,
         (
             r"trying to overwrite shared '[^']+', which is different from other instances",
-            r"trying to overwrite '[^']+', which is also in package",),
-        "two packages, or two versions or architectures of one, bring the same file; often the distribution's NVIDIA packages beside NVIDIA's own",
-        "remove one of the two with `apt-get purge` (of one package, both architectures need the same version), then `apt-get -f install`",
+            r"trying to overwrite '[^']+', which is also in package",
+        ),
+        "two packages, or two versions or architectures of one, bring the same file; often the distribution's NVIDIA "
+        "packages beside NVIDIA's own",
+        "remove one of the two with `apt-get purge` (of one package, both architectures need the same version), then "
+        "`apt-get -f install`",
         DPKG,
         quote=r"trying to overwrite '[^']+', which is also in package \S+",
     ),
@@ -177,7 +186,8 @@ ROWS = (
         APT,
         (r"you have held broken packages", r"The following packages have unmet dependencies:"),
         "packages cannot be installed together: one needs what another, or a hold or a pin, forbids",
-        "`apt-mark showhold` and `apt-cache policy` show what stands in the way; then `apt-mark unhold` it, or remove the pin",
+        "`apt-mark showhold` and `apt-cache policy` show what stands in the way; then `apt-mark unhold` it, or "
+        "remove the pin",
         APT_GET,
         behind=("apt-unmet", "apt-nvidia-mixed"),
         quote=r"\S+ : (?:Pre)?(?:Depends|Breaks|Conflicts): [^\n]+?(?= but |$)(?: but [^\n]+?(?= or$|$))?",
@@ -196,7 +206,8 @@ ROWS = (
         APT,
         (r"Held packages were changed and -y was used without",),
         "this would change a package that is held",
-        "if that is meant, `apt-mark unhold NAME` or `apt-get install --allow-change-held-packages`; with Tensorwright, `tensorflow_version` and "
+        "if that is meant, `apt-mark unhold NAME` or `apt-get install --allow-change-held-packages`; with "
+        "Tensorwright, `tensorflow_version` and "
         "`tensorflow_driver_branch` change its own",
         "https://manpages.debian.org/stable/apt/apt-mark.8.en.html",
     ),
@@ -221,16 +232,22 @@ ROWS = (
             "apt-unsigned",
         )
         + APT_FETCHES,
-        quote=r"Unable to locate package \S+|Package '?\S+ has no installation|E: Version '[^']+' for '[^']+'|matching '[^']+'",
+        quote=r"Unable to locate package \S+|Package '?\S+ has no installation|E: Version '[^']+' for '[^']+'|"
+        r"matching '[^']+'",
     ),
     Row(
         "apt-suite-changed",
         APT,
         (
-            r"Repository '(?P<repository>[^']+)' changed its '(?P<field>[\w-]+)' value from '(?P<before>[^']*)' to '(?P<after>[^']*)'",
+            (
+                r"Repository '(?P<repository>[^']+)' changed its '(?P<field>[\w-]+)' value from '(?P<before>[^']*)' to '("
+                r"?P<after>[^']*)'"
+            ),
         ),
-        "the repository {repository} changed its {field} from {before} to {after} (a new release of the distribution came out), and apt wants that accepted",
-        "`apt-get update --allow-releaseinfo-change`; name the release by its code name in `/etc/apt/sources.list` to keep it",
+        "the repository {repository} changed its {field} from {before} to {after} (a new release of the distribution "
+        "came out), and apt wants that accepted",
+        "`apt-get update --allow-releaseinfo-change`; name the release by its code name in `/etc/apt/sources.list` "
+        "to keep it",
         APT_SECURE,
     ),
     Row(
@@ -242,7 +259,8 @@ ROWS = (
             r"Is the package apt-transport-(?P<name>\w+) installed",
         ),
         "the program by which apt downloads is missing or crashed",
-        "`apt-get install --reinstall apt ca-certificates` (on old systems also apt-transport-https); if it crashes, look with `dmesg`, and for another "
+        "`apt-get install --reinstall apt ca-certificates` (on old systems also apt-transport-https); if it crashes, "
+        "look with `dmesg`, and for another "
         "libssl or libcurl in `/usr/local/lib`",
         APT_GET,
     ),
@@ -273,7 +291,8 @@ ROWS = (
             r"unable to (?:open|access|read) (?:the )?(?:dpkg )?(?:database|status|files list)[^\n]*",
         ),
         "dpkg's own database is damaged: a disk was full or the power was cut while it was written ({path})",
-        "copy `/var/lib/dpkg/status-old` over `/var/lib/dpkg/status` (older ones are in `/var/backups`); for a files list, remove it and "
+        "copy `/var/lib/dpkg/status-old` over `/var/lib/dpkg/status` (older ones are in `/var/backups`); for a files "
+        "list, remove it and "
         "`apt-get install --reinstall NAME`; then `dpkg --configure -a`",
         DPKG,
         behind=("permission-denied",),
@@ -292,7 +311,8 @@ ROWS = (
             r"<decompress> subprocess returned error",
         ),
         "a package's file (.deb) is damaged or incomplete, or made for a newer dpkg ({name})",
-        "`apt-get clean`, then install again; `file NAME.deb` shows what it is; of a foreign distribution's package, get the one for this release",
+        "`apt-get clean`, then install again; `file NAME.deb` shows what it is; of a foreign distribution's package, "
+        "get the one for this release",
         DPKG,
         behind=("disk-full",),
         programs=("apt", "dpkg"),
@@ -305,7 +325,8 @@ ROWS = (
             r"needs to be reinstalled, but I can't find an archive for it",
         ),
         "a package was left half installed, and needs to be installed anew or removed by force",
-        "`apt-get install --reinstall NAME`; if that fails, `dpkg --remove --force-remove-reinstreq NAME` and `apt-get -f install`",
+        "`apt-get install --reinstall NAME`; if that fails, `dpkg --remove --force-remove-reinstreq NAME` and "
+        "`apt-get -f install`",
         DPKG,
         quote=r"(?<=processing package )\S+|[Tt]he package \S+ needs",
     ),
@@ -334,10 +355,14 @@ ROWS = (
         "boot-full",
         APT,
         (
-            r"(?s)(?:update-initramfs|mkinitramfs|cpio|gzip: stdout|zstd|/boot/)[^\n]*(?:failed|error)?[^\n]*No space left on device",
+            (
+                r"(?s)(?:update-initramfs|mkinitramfs|cpio|gzip: stdout|zstd|/boot/)[^\n]*(?:failed|"
+                r"error)?[^\n]*No space left on device"
+            ),
         ),
         "the file system /boot is full of old kernels, so that no new one can be set up",
-        "`apt-get autoremove --purge` removes old kernels (`dpkg -l 'linux-image*'` lists them, `uname -r` is the one that runs), then "
+        "`apt-get autoremove --purge` removes old kernels (`dpkg -l 'linux-image*'` lists them, `uname -r` is the "
+        "one that runs), then "
         "`dpkg --configure -a`; `df -h /boot` shows the space",
         DPKG,
         programs=("apt", "dpkg", "shell"),
@@ -360,7 +385,8 @@ ROWS = (
             r"EOF on stdin at conffile",
         ),
         "dpkg wanted to ask which version of a changed settings file to keep, and nobody could answer",
-        "`dpkg --configure -a --force-confdef --force-confold` keeps yours; for later, the same with apt: `-o Dpkg::Options::=--force-confold` and "
+        "`dpkg --configure -a --force-confdef --force-confold` keeps yours; for later, the same with apt: `-o "
+        "Dpkg::Options::=--force-confold` and "
         "DEBIAN_FRONTEND=noninteractive",
         DPKG,
         quote=r"(?<=processing package )\S+",
@@ -375,7 +401,8 @@ ROWS = (
             r"You are about to do something potentially harmful",
         ),
         "apt would have to remove or downgrade packages for this, and does not do so without being told",
-        "look with `apt-get -s` at what it would do; if that is meant, `--allow-downgrades` or `--allow-remove-essential`; with NVIDIA's packages, keep them "
+        "look with `apt-get -s` at what it would do; if that is meant, `--allow-downgrades` or "
+        "`--allow-remove-essential`; with NVIDIA's packages, keep them "
         "all of one version; with Tensorwright, `tensorflow_driver_branch`",
         APT_GET,
     ),
@@ -389,11 +416,16 @@ ROWS = (
             r"gpg: (?:command )?not found",
             r"(?:keyserver receive|keyserver) [^\n]*failed",
             r"gpg: keyserver",
-            r"The key\(s\) in the keyring (?P<path>\S+) are ignored(?: as the file (?:is not readable|has an unsupported filetype))?",
+            (
+                r"The key\(s\) in the keyring (?P<path>\S+) are ignored(?: as the file (?:is not readable|"
+                r"has an unsupported filetype))?"
+            ),
         ),
         "a repository's key could not be fetched or read: no key came from that address, or the tool for it is missing",
-        "`curl -fsSL URL -o /etc/apt/keyrings/NAME.asc` and look at the file; name it with signed-by (apt-key no longer exists); `apt-get install gnupg` for "
-        "gpg; the file has to be readable for all (`chmod 644`); with Tensorwright, for NVIDIA's, `playbooks/nvidia.yml`",
+        "`curl -fsSL URL -o /etc/apt/keyrings/NAME.asc` and look at the file; name it with signed-by (apt-key no "
+        "longer exists); `apt-get install gnupg` for "
+        "gpg; the file has to be readable for all (`chmod 644`); with Tensorwright, for NVIDIA's, "
+        "`playbooks/nvidia.yml`",
         APT_SECURE,
         behind=("apt-key-missing",),
     ),
@@ -412,10 +444,15 @@ ROWS = (
         "apt-nvidia-mixed",
         APT,
         (
-            r"(?s)unmet dependencies:(?=(?:(?!\nE: ).)*\b(?:lib)?(?:nvidia|cuda|xserver-xorg-video-nvidia)[\w.-]*)(?:(?!\nE: ).)*?(?P<package>\S*nvidia\S*) : ",
+            (
+                r"(?s)unmet dependencies:(?=(?:(?!\nE: ).)*\b(?:lib)?(?:nvidia|cuda|"
+                r"xserver-xorg-video-nvidia)[\w.-]*)(?:(?!\nE: ).)*?(?P<package>\S*nvidia\S*) : "
+            ),
         ),
-        "packages of several versions of the NVIDIA driver are mixed, or two repositories (the distribution's and NVIDIA's) offer different ones: {package}",
-        "`apt-cache policy {package}` shows from where; take one repository and one branch: `apt-get purge 'nvidia-*' 'libnvidia-*'`, then install that; "
+        "packages of several versions of the NVIDIA driver are mixed, or two repositories (the distribution's and "
+        "NVIDIA's) offer different ones: {package}",
+        "`apt-cache policy {package}` shows from where; take one repository and one branch: `apt-get purge "
+        "'nvidia-*' 'libnvidia-*'`, then install that; "
         "with Tensorwright, `playbooks/nvidia_remove.yml`, then `playbooks/nvidia.yml`",
         APT_GET,
         quote=r"\S+ : (?:Pre)?(?:Depends|Breaks|Conflicts): [^\n]+",

@@ -41,8 +41,10 @@ ROWS = (
             r"(?s)(?:nothing provides|requires) python[ _](?P<wanted>[<>=\d][^\n,]*?),? (?:which|but|needed)",
             r"python[ =](?P<python>[\d.*]+) is (?:not )?installable (?:but|because)(?s:.*)tensorflow",
         ),
-        "the package is not made for the environment's Python: it needs another version of Python than is there ({python}; wanted: {wanted})",
-        "make a new environment with one that it supports: `conda create -n tf -c conda-forge python=3.11 tensorflow`; with Tensorwright, "
+        "the package is not made for the environment's Python: it needs another version of Python than is there "
+        "({python}; wanted: {wanted})",
+        "make a new environment with one that it supports: `conda create -n tf -c conda-forge python=3.11 "
+        "tensorflow`; with Tensorwright, "
         "`tensorflow_python: auto`",
         CONDA_TROUBLES,
     ),
@@ -55,8 +57,10 @@ ROWS = (
             r"nothing provides (?P<feature>__\w+)",
             r"Your installed version is: not available",
         ),
-        "a package needs something of the host itself ({feature}): an NVIDIA driver that is new enough for its CUDA, or a newer C library",
-        "`conda info` shows the virtual packages; on a host without a GPU, set `CONDA_OVERRIDE_CUDA=12.0` while installing, or ask for the "
+        "a package needs something of the host itself ({feature}): an NVIDIA driver that is new enough for its CUDA, "
+        "or a newer C library",
+        "`conda info` shows the virtual packages; on a host without a GPU, set `CONDA_OVERRIDE_CUDA=12.0` while "
+        "installing, or ask for the "
         "CPU's build; else install a newer driver, with Tensorwright by `playbooks/nvidia.yml`",
         "https://docs.conda.io/projects/conda/en/latest/user-guide/tasks/manage-virtual.html",
     ),
@@ -69,7 +73,8 @@ ROWS = (
             r"(?P<package>[\w.-]+) (?:[^\n]*)does not exist \(perhaps a typo or a missing channel\)",
         ),
         "none of conda's channels has that package, or not in that version or for this platform",
-        "look with `conda search -c conda-forge NAME`, and add the channel: `-c conda-forge`; what conda does not have, install with "
+        "look with `conda search -c conda-forge NAME`, and add the channel: `-c conda-forge`; what conda does not "
+        "have, install with "
         "`python -m pip install NAME`; with Tensorwright, `tensorflow_method: virtualenv`",
         CONDA_TROUBLES,
         behind=("conda-python", "conda-virtual"),
@@ -85,8 +90,10 @@ ROWS = (
             r"Encountered problems while solving",
         ),
         "packages that are asked for, or pinned, exclude each other",
-        "make a new environment that has only what is needed: `conda create -n tf -c conda-forge tensorflow`, with `conda config --set "
-        "channel_priority strict`; remove pins from `conda-meta/pinned`; with Tensorwright, `tensorflow_method: virtualenv`",
+        "make a new environment that has only what is needed: `conda create -n tf -c conda-forge tensorflow`, with "
+        "`conda config --set "
+        "channel_priority strict`; remove pins from `conda-meta/pinned`; with Tensorwright, `tensorflow_method: "
+        "virtualenv`",
         CONDA_TROUBLES,
         behind=("conda-python", "conda-virtual", "conda-no-package"),
         quote=r"(?<=  - )package [^\n]+|(?<=─ )[\w.-]+ [^\n]*(?:requires|conflicts)[^\n]*",
@@ -96,7 +103,8 @@ ROWS = (
         CONDA,
         (r"An HTTP error occurred when trying to retrieve this URL", r"HTTP 000 CONNECTION FAILED"),
         "conda could not reach a channel: network, proxy or certificate",
-        "run again; behind a proxy set `proxy_servers`, and the site's certificates with `conda config --set ssl_verify FILE`; with "
+        "run again; behind a proxy set `proxy_servers`, and the site's certificates with `conda config --set "
+        "ssl_verify FILE`; with "
         "Tensorwright, `ca_certificates_files` and `ca_certificates_https_proxy`",
         "https://docs.conda.io/projects/conda/en/latest/user-guide/configuration/use-condarc.html",
         behind=DOWNLOADS,
@@ -107,7 +115,8 @@ ROWS = (
         CONDA,
         (r"HTTP 404 NOT FOUND for channel",),
         "a channel of conda's does not exist at that address, or denies access",
-        "look with `conda config --show channels`, and remove it: `conda config --remove channels NAME`; for a site's mirror, mend its "
+        "look with `conda config --show channels`, and remove it: `conda config --remove channels NAME`; for a "
+        "site's mirror, mend its "
         "address in `~/.condarc`",
         "https://docs.conda.io/projects/conda/en/latest/user-guide/tasks/manage-channels.html",
         quote=r"(?<=for channel )\S+",
@@ -143,7 +152,8 @@ ROWS = (
         CONDA,
         (r"The current user does not have write permissions to the target environment",),
         "this user may not write the conda environment or its cache",
-        "make an environment of your own (`conda create -n tf`, `conda config --add pkgs_dirs ~/.conda/pkgs`), or give the directory back "
+        "make an environment of your own (`conda create -n tf`, `conda config --add pkgs_dirs ~/.conda/pkgs`), or "
+        "give the directory back "
         "with `chown -R USER`",
         CONDA_TROUBLES,
         quote=r"(?<=location: )\S+|(?<=path: )\S+",
@@ -162,7 +172,8 @@ ROWS = (
         CONDA,
         (r"An unexpected error has occurred\. Conda has prepared the above report",),
         "conda itself or its environment is damaged",
-        "`conda clean --all` and `conda update -n base conda`; if it stays, make a new environment, or install conda anew",
+        "`conda clean --all` and `conda update -n base conda`; if it stays, make a new environment, or install conda "
+        "anew",
         CONDA_TROUBLES,
         rank=GENERAL,
     ),
@@ -193,7 +204,8 @@ ROWS = (
             r"conda: not found",
         ),
         "conda has not been set up for this shell, so it cannot activate environments",
-        "`conda init bash` and open a new shell; in scripts and Dockerfiles, `source /opt/conda/etc/profile.d/conda.sh` first, or "
+        "`conda init bash` and open a new shell; in scripts and Dockerfiles, `source "
+        "/opt/conda/etc/profile.d/conda.sh` first, or "
         "`conda run -n tf python`",
         CONDA_ENVIRONMENTS,
     ),
@@ -202,7 +214,8 @@ ROWS = (
         CONDA,
         (r"prefix already exists: (?P<path>\S+)",),
         "conda was called with something that it does not accept",
-        "`conda COMMAND --help` shows what it accepts; an environment that is there already is changed with `conda install -n NAME`",
+        "`conda COMMAND --help` shows what it accepts; an environment that is there already is changed with `conda "
+        "install -n NAME`",
         CONDA_ENVIRONMENTS,
         rank=GENERAL,
         quote=r"(?<=prefix already exists: )\S+",

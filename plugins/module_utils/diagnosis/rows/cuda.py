@@ -20,9 +20,11 @@ ROWS = (
         "gpu-unknown-error",
         GPU,
         (r"failed call to cuInit: (?:UNKNOWN ERROR|CUresult)\(?-1",),
-        "the NVIDIA driver answers with an error that it does not explain; mostly its module nvidia-uvm is not loaded, or the driver was "
+        "the NVIDIA driver answers with an error that it does not explain; mostly its module nvidia-uvm is not "
+        "loaded, or the driver was "
         "updated or the host slept since it was loaded",
-        "`modprobe nvidia-uvm`, look with `nvidia-smi` and `dmesg | grep -iE 'nvrm|xid'`, and reboot the host (`systemctl reboot`); "
+        "`modprobe nvidia-uvm`, look with `nvidia-smi` and `dmesg | grep -iE 'nvrm|xid'`, and reboot the host "
+        "(`systemctl reboot`); "
         "if it stays, install the driver anew, with Tensorwright by `playbooks/nvidia.yml`",
         CUDA_GUIDE,
         behind=("gpu-permission", "gpu-taken-from-container", "driver-library-missing", "nvml-mismatch"),
@@ -31,20 +33,26 @@ ROWS = (
         "cuda-call-wrong",
         GPU,
         (),
-        "a program called CUDA or one of its libraries with something that it does not accept: a fault of the program, or builds of "
+        "a program called CUDA or one of its libraries with something that it does not accept: a fault of the "
+        "program, or builds of "
         "TensorFlow, CUDA and cuDNN that do not fit together",
-        "update TensorFlow and what uses it together (`python -m pip install --upgrade 'tensorflow[and-cuda]'`), `unset LD_LIBRARY_PATH`, "
-        "and run with `CUDA_LAUNCH_BLOCKING=1` to see which call it is; with Tensorwright, `tensorflow_cuda_from: wheels`",
+        "update TensorFlow and what uses it together (`python -m pip install --upgrade 'tensorflow[and-cuda]'`), "
+        "`unset LD_LIBRARY_PATH`, "
+        "and run with `CUDA_LAUNCH_BLOCKING=1` to see which call it is; with Tensorwright, `tensorflow_cuda_from: "
+        "wheels`",
         CUDA_ERRORS,
     ),
     Row(
         "gpu-program-fault",
         GPU,
         (r"CUDA_EXCEPTION_\d+", r"device-side assert triggered"),
-        "a program on the GPU did what it must not, such as reading memory that is not its own; the fault is in the program or a library, "
+        "a program on the GPU did what it must not, such as reading memory that is not its own; the fault is in the "
+        "program or a library, "
         "seldom in the GPU",
-        "run with `CUDA_LAUNCH_BLOCKING=1` to see which operation it is, look at `dmesg | grep -i xid`, update TensorFlow, cuDNN and the "
-        "driver; if it happens with any program, test the GPU's memory; with Tensorwright, `tensorflow_version: latest`",
+        "run with `CUDA_LAUNCH_BLOCKING=1` to see which operation it is, look at `dmesg | grep -i xid`, update "
+        "TensorFlow, cuDNN and the "
+        "driver; if it happens with any program, test the GPU's memory; with Tensorwright, `tensorflow_version: "
+        "latest`",
         CUDA_ERRORS,
     ),
     Row(
@@ -52,7 +60,8 @@ ROWS = (
         GPU,
         (r"Pending (?:page retirement|row remap)", r"Row [Rr]emapping failure"),
         "the GPU's memory has errors (ECC) that cannot be corrected, or the GPU's own store is damaged",
-        "look with `nvidia-smi -q -d ECC,ROW_REMAPPER`, then reset the GPU (`nvidia-smi --gpu-reset`) or reboot the host; if it comes back, "
+        "look with `nvidia-smi -q -d ECC,ROW_REMAPPER`, then reset the GPU (`nvidia-smi --gpu-reset`) or reboot the "
+        "host; if it comes back, "
         "replace the GPU",
         XID,
     ),
@@ -61,7 +70,8 @@ ROWS = (
         GPU,
         (r"NVLink.*(?:fatal error|link is down)",),
         "the link between GPUs (NVLink) or to another device has failed",
-        "look with `nvidia-smi nvlink --status` and `dmesg | grep -i xid`; reset the GPUs or reboot the host; if it comes back, have "
+        "look with `nvidia-smi nvlink --status` and `dmesg | grep -i xid`; reset the GPUs or reboot the host; if it "
+        "comes back, have "
         "bridge, cables and slots looked at",
         XID,
     ),
@@ -69,8 +79,10 @@ ROWS = (
         "gpu-busy",
         GPU,
         (r"all CUDA-capable devices are busy or unavailable",),
-        "the GPU is there, but taken: another process has it for itself, or its compute mode lets nobody or only one in",
-        "see who has it with `nvidia-smi`, and the mode with `nvidia-smi -q -d COMPUTE`; `nvidia-smi -c DEFAULT` lets several in",
+        "the GPU is there, but taken: another process has it for itself, or its compute mode lets nobody or only one "
+        "in",
+        "see who has it with `nvidia-smi`, and the mode with `nvidia-smi -q -d COMPUTE`; `nvidia-smi -c DEFAULT` "
+        "lets several in",
         CUDA_GUIDE,
     ),
     Row(
@@ -99,7 +111,8 @@ ROWS = (
         GPU,
         (),
         "GPUs of this host cannot reach each other's memory",
-        "look with `nvidia-smi topo -m`; set `NCCL_P2P_DISABLE=1`, or use one GPU with `CUDA_VISIBLE_DEVICES=0`; an IOMMU or virtual "
+        "look with `nvidia-smi topo -m`; set `NCCL_P2P_DISABLE=1`, or use one GPU with `CUDA_VISIBLE_DEVICES=0`; an "
+        "IOMMU or virtual "
         "machine may be in the way",
         CUDA_ERRORS,
     ),
@@ -131,7 +144,8 @@ ROWS = (
         GPU,
         (),
         "the operating system refused what the NVIDIA driver asked for: device files, interrupts or memory",
-        "look with `ls -l /dev/nvidia*` and `dmesg | grep -i nvrm`; `modprobe nvidia-uvm`, and reboot the host after an update of kernel or "
+        "look with `ls -l /dev/nvidia*` and `dmesg | grep -i nvrm`; `modprobe nvidia-uvm`, and reboot the host after "
+        "an update of kernel or "
         "driver",
         CUDA_GUIDE,
         behind=("wsl-driver",),
@@ -141,7 +155,8 @@ ROWS = (
         GPU,
         (r"CUDA error: too many resources requested", r"shared memory .*exceeds? .*(?:limit|maximum)"),
         "a program asks for more threads, registers or shared memory than this GPU has",
-        "make the batch or the model smaller, or update TensorFlow (`python -m pip install --upgrade tensorflow`), which has code that fits "
+        "make the batch or the model smaller, or update TensorFlow (`python -m pip install --upgrade tensorflow`), "
+        "which has code that fits "
         "more GPUs",
         CUDA_ERRORS,
     ),
@@ -150,7 +165,8 @@ ROWS = (
         GPU,
         (r"the launch timed out and was terminated",),
         "a program ran on the GPU for longer than is allowed; a GPU that drives a screen ends what takes some seconds",
-        "use a GPU without a screen (`CUDA_VISIBLE_DEVICES=1`), stop the desktop with `systemctl isolate multi-user.target`, or make "
+        "use a GPU without a screen (`CUDA_VISIBLE_DEVICES=1`), stop the desktop with `systemctl isolate "
+        "multi-user.target`, or make "
         "each step smaller",
         CUDA_ERRORS,
     ),
@@ -159,7 +175,8 @@ ROWS = (
         GPU,
         (),
         "what the program asks for is not supported by this GPU, driver or CUDA",
-        "look with `nvidia-smi` at driver and CUDA; a newer driver and `python -m pip install --upgrade 'tensorflow[and-cuda]'` may have it",
+        "look with `nvidia-smi` at driver and CUDA; a newer driver and `python -m pip install --upgrade "
+        "'tensorflow[and-cuda]'` may have it",
         CUDA_ERRORS,
     ),
     Row(
@@ -170,14 +187,19 @@ ROWS = (
             r"nvidia-fabricmanager.*(?:fail|error)",
             r"request to query NVSwitch.*fail",
             r"Fabric\s*(?:Manager|\s+State\s*:).*(?:not running|mismatch|In Progress|fail)",
-            r"[Ff]abric ?[Mm]anager[^\n]*(?:don't match|do(?:es)? not match|mismatch|[Ff]ail|FAIL|[Ee]rror|not (?:running|started|ready|active))",
+            (
+                r"[Ff]abric ?[Mm]anager[^\n]*(?:don't match|do(?:es)? not match|mismatch|[Ff]ail|FAIL|[Ee]rror|"
+                r"not (?:running|started|ready|active))"
+            ),
             r"(?:[Ff]ailed to start|Job for|Unit) nvidia-fabricmanager",
             r"nv-fabricmanager\S*: [^\n]*(?:fail|error|not)",
             r"querying NVSwitch[^\n]*fail",
             r"NV_WARN_NOTHING_TO_DO",
         ),
-        "the GPUs of this host are joined by NVSwitch, and their fabric manager does not run or is of another version than the driver",
-        "`apt-get install nvidia-fabricmanager-BRANCH` in the driver's very version, then `systemctl enable --now nvidia-fabricmanager` "
+        "the GPUs of this host are joined by NVSwitch, and their fabric manager does not run or is of another "
+        "version than the driver",
+        "`apt-get install nvidia-fabricmanager-BRANCH` in the driver's very version, then `systemctl enable --now "
+        "nvidia-fabricmanager` "
         "and look with `systemctl status nvidia-fabricmanager`; with Tensorwright, `playbooks/nvidia.yml` does so",
         FABRIC_MANAGER,
     ),
@@ -185,9 +207,11 @@ ROWS = (
         "cuda-compat",
         GPU,
         (r"forward compatibility was attempted on non supported",),
-        "CUDA's compatibility package (cuda-compat) is used on a GPU or with a driver that it does not support; often an image brings it "
+        "CUDA's compatibility package (cuda-compat) is used on a GPU or with a driver that it does not support; "
+        "often an image brings it "
         "and the host's driver is too old or too new for it",
-        "install a newer driver on the host, and reboot; or take cuda-compat out (`apt-get purge 'cuda-compat-*'`, its directory out of "
+        "install a newer driver on the host, and reboot; or take cuda-compat out (`apt-get purge 'cuda-compat-*'`, "
+        "its directory out of "
         "LD_LIBRARY_PATH); with Tensorwright, `tensorflow_driver_branch: auto`",
         CUDA_COMPATIBILITY,
     ),
@@ -196,7 +220,8 @@ ROWS = (
         GPU,
         (r"MPS client failed to connect",),
         "CUDA's multi-process service (MPS) does not run, is full, or ended this process",
-        "start it with `nvidia-cuda-mps-control -d` as the user who owns it, or do without: `unset CUDA_MPS_PIPE_DIRECTORY`, and "
+        "start it with `nvidia-cuda-mps-control -d` as the user who owns it, or do without: `unset "
+        "CUDA_MPS_PIPE_DIRECTORY`, and "
         "`nvidia-smi -c DEFAULT`",
         "https://docs.nvidia.com/deploy/mps/",
     ),
@@ -209,7 +234,8 @@ ROWS = (
             r"CUPTI could not be loaded or symbol could not be found",
         ),
         "the profiler may not read the GPU's counters, or CUDA's profiling library (CUPTI) is not found",
-        "let users profile with `options nvidia NVreg_RestrictProfilingToAdminUsers=0` in `/etc/modprobe.d/nvidia.conf` and reboot, or "
+        "let users profile with `options nvidia NVreg_RestrictProfilingToAdminUsers=0` in "
+        "`/etc/modprobe.d/nvidia.conf` and reboot, or "
         "start a container with `--cap-add=SYS_ADMIN`; CUPTI lies in `/usr/local/cuda/extras/CUPTI/lib64`",
         "https://developer.nvidia.com/ERR_NVGPUCTRPERM",
     ),
@@ -225,9 +251,11 @@ ROWS = (
             r"cuDNN.* launch failure",
             r"Attempt(?:ing|ed) to (?:perform|use) (?:DNN|convolution) \w+ using StreamExecutor without DNN support",
         ),
-        "cuDNN could not start on the GPU: mostly the GPU's memory is used up, by this or another process; else the driver is too old for "
+        "cuDNN could not start on the GPU: mostly the GPU's memory is used up, by this or another process; else the "
+        "driver is too old for "
         "it, or another cuDNN is found first",
-        "see who has the memory with `nvidia-smi`, and start with `TF_FORCE_GPU_ALLOW_GROWTH=true`; `unset LD_LIBRARY_PATH`; then a newer "
+        "see who has the memory with `nvidia-smi`, and start with `TF_FORCE_GPU_ALLOW_GROWTH=true`; `unset "
+        "LD_LIBRARY_PATH`; then a newer "
         "driver; with Tensorwright, `tensorflow_cuda_from: wheels` and `tensorflow_driver_branch: auto`",
         GPU_GUIDE,
         behind=("cudnn-version", "cudnn-missing", "driver-old", "cudnn-parts", "cudnn-driver-old"),
@@ -236,9 +264,12 @@ ROWS = (
         "cudnn-driver-old",
         GPU,
         (r"Possibly insufficient driver version: (?P<version>[\d.]+)",),
-        "cuDNN could not start on the GPU, and the driver {version} may be too old for it; else the GPU's memory is used up",
-        "install a newer driver (`apt-get install --only-upgrade nvidia-driver`) and reboot; if it is new enough, start with "
-        "`TF_FORCE_GPU_ALLOW_GROWTH=true` and see with `nvidia-smi` who has the memory; with Tensorwright, `playbooks/nvidia.yml` with "
+        "cuDNN could not start on the GPU, and the driver {version} may be too old for it; else the GPU's memory is "
+        "used up",
+        "install a newer driver (`apt-get install --only-upgrade nvidia-driver`) and reboot; if it is new enough, "
+        "start with "
+        "`TF_FORCE_GPU_ALLOW_GROWTH=true` and see with `nvidia-smi` who has the memory; with Tensorwright, "
+        "`playbooks/nvidia.yml` with "
         "`tensorflow_driver_branch: auto`",
         CUDA_COMPATIBILITY,
     ),
@@ -246,9 +277,11 @@ ROWS = (
         "cudnn-execution",
         GPU,
         (r"No algorithm worked!", r"cuDNN (?:error|failed).*EXECUTION_FAILED"),
-        "a library of CUDA's (cuDNN, cuBLAS) failed while it computed on the GPU: its memory is nearly used up, or libraries, driver and "
+        "a library of CUDA's (cuDNN, cuBLAS) failed while it computed on the GPU: its memory is nearly used up, or "
+        "libraries, driver and "
         "GPU do not fit together",
-        "start with `TF_FORCE_GPU_ALLOW_GROWTH=true` or a smaller batch, see `nvidia-smi` for who has the memory and `dmesg | grep -i xid` "
+        "start with `TF_FORCE_GPU_ALLOW_GROWTH=true` or a smaller batch, see `nvidia-smi` for who has the memory and "
+        "`dmesg | grep -i xid` "
         "for faults; `unset LD_LIBRARY_PATH`; with Tensorwright, `tensorflow_cuda_from: wheels`",
         GPU_GUIDE,
         behind=("gpu-memory", "cudnn-version"),
@@ -263,7 +296,8 @@ ROWS = (
             r"CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED",
         ),
         "cuDNN was found, but one of its parts was not, or is of another version: two installations of cuDNN are mixed",
-        "`unset LD_LIBRARY_PATH`, and install cuDNN anew: `python -m pip install --force-reinstall 'tensorflow[and-cuda]'`, or "
+        "`unset LD_LIBRARY_PATH`, and install cuDNN anew: `python -m pip install --force-reinstall "
+        "'tensorflow[and-cuda]'`, or "
         "`apt-get install --reinstall libcudnn9-cuda-12`; with Tensorwright, `tensorflow_cuda_from: wheels`",
         "compatibility.md#cuda-and-drivers",
         quote=r"libcudnn\w*\.so[.\d]*\d",
@@ -278,10 +312,13 @@ ROWS = (
             r"cuSolverDN call failed",
             r"[Ff]ailed to (?:create|initialize) cu(?:solver|sparse|fft|rand)\w*",
         ),
-        "a CUDA library (cuBLAS, cuSOLVER, cuFFT) could not start on the GPU: mostly the GPU's memory is used up, by this or another "
+        "a CUDA library (cuBLAS, cuSOLVER, cuFFT) could not start on the GPU: mostly the GPU's memory is used up, by "
+        "this or another "
         "process; else the build has no code for the GPU",
-        "see who has the memory with `nvidia-smi`, and start with `TF_FORCE_GPU_ALLOW_GROWTH=true`; a GPU newer than the build needs a "
-        "newer one: `python -m pip install --upgrade 'tensorflow[and-cuda]'`; with Tensorwright, `tensorflow_version: latest`",
+        "see who has the memory with `nvidia-smi`, and start with `TF_FORCE_GPU_ALLOW_GROWTH=true`; a GPU newer than "
+        "the build needs a "
+        "newer one: `python -m pip install --upgrade 'tensorflow[and-cuda]'`; with Tensorwright, "
+        "`tensorflow_version: latest`",
         GPU_GUIDE,
         behind=("gpu-memory", "cudnn-version", "gpu-too-new"),
     ),
@@ -289,8 +326,10 @@ ROWS = (
         "nccl-cuda",
         GPU,
         (r"unhandled cuda error", r"NCCL WARN Cuda failure"),
-        "NCCL, by which GPUs speak with each other, met an error of CUDA's: driver too old for it, GPU memory used up, or a GPU in a bad state",
-        "run with `NCCL_DEBUG=INFO`, whose lines name the error; see `nvidia-smi`; try `NCCL_P2P_DISABLE=1`; a newer driver helps where "
+        "NCCL, by which GPUs speak with each other, met an error of CUDA's: driver too old for it, GPU memory used "
+        "up, or a GPU in a bad state",
+        "run with `NCCL_DEBUG=INFO`, whose lines name the error; see `nvidia-smi`; try `NCCL_P2P_DISABLE=1`; a newer "
+        "driver helps where "
         "it says insufficient",
         "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html",
         behind=("driver-old", "gpu-memory", "gpu-busy", "fabric-manager"),
@@ -305,7 +344,8 @@ ROWS = (
             r"remote process exited or there was a network error",
         ),
         "NCCL, by which GPUs speak with each other, got no shared memory or no connection to another process or host",
-        "give containers `--shm-size=1g --ulimit memlock=-1`; name the network with `NCCL_SOCKET_IFNAME=eth0`; `NCCL_DEBUG=INFO` shows "
+        "give containers `--shm-size=1g --ulimit memlock=-1`; name the network with `NCCL_SOCKET_IFNAME=eth0`; "
+        "`NCCL_DEBUG=INFO` shows "
         "what failed",
         "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html",
     ),
@@ -329,10 +369,13 @@ ROWS = (
         "gpu-taken-from-container",
         GPU,
         (r"Failed to initialize NVML: Unknown Error",),
-        "a container has lost its GPU: after `systemctl daemon-reload`, systemd takes devices away that it does not know; or this user may "
+        "a container has lost its GPU: after `systemctl daemon-reload`, systemd takes devices away that it does not "
+        "know; or this user may "
         "not open the device files",
-        "start the container anew; for good, use the cgroupfs driver (`native.cgroupdriver=cgroupfs` in `/etc/docker/daemon.json`) or CDI, "
-        "or give the devices with `--device /dev/nvidia0 --device /dev/nvidiactl --device /dev/nvidia-uvm`; with Tensorwright, `nvidia_docker_cgroup_driver`",
+        "start the container anew; for good, use the cgroupfs driver (`native.cgroupdriver=cgroupfs` in "
+        "`/etc/docker/daemon.json`) or CDI, "
+        "or give the devices with `--device /dev/nvidia0 --device /dev/nvidiactl --device /dev/nvidia-uvm`; with "
+        "Tensorwright, `nvidia_docker_cgroup_driver`",
         CONTAINER_TROUBLES,
         level=NOTICE,
     ),
@@ -346,7 +389,8 @@ ROWS = (
         ),
         "the firmware of the GPU (GSP) or the driver failed",
         "reboot the host, and update the driver; if it comes back, turn the firmware off with `options nvidia "
-        "NVreg_EnableGpuFirmware=0` in `/etc/modprobe.d/nvidia.conf`, or have the GPU looked at; with Tensorwright, another "
+        "NVreg_EnableGpuFirmware=0` in `/etc/modprobe.d/nvidia.conf`, or have the GPU looked at; with Tensorwright, "
+        "another "
         "`tensorflow_driver_branch`",
         XID,
     ),
@@ -354,8 +398,10 @@ ROWS = (
         "cuda-not-initialized",
         GPU,
         (r"Cannot re-initialize CUDA in forked subprocess", r"failed call to cuInit: CUDA_ERROR_NOT_INITIALIZED"),
-        "CUDA could not be started in this process: the NVIDIA driver or a GPU is in a bad state, or the process was forked after CUDA had been used",
-        "look with `nvidia-smi` and `dmesg | grep -iE 'nvrm|xid'`, `modprobe nvidia-uvm`, and reboot the host; in programs with several processes, start them with "
+        "CUDA could not be started in this process: the NVIDIA driver or a GPU is in a bad state, or the process was "
+        "forked after CUDA had been used",
+        "look with `nvidia-smi` and `dmesg | grep -iE 'nvrm|xid'`, `modprobe nvidia-uvm`, and reboot the host; in "
+        "programs with several processes, start them with "
         "the method spawn before the GPU is used; with Tensorwright, `playbooks/nvidia.yml`",
         CUDA_ERRORS,
     ),

@@ -2,14 +2,13 @@
 """Rows of the table: docker, its containers and registries."""
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row import (
-    CONTAINER_TOOLKIT,
     CONSEQUENCE,
+    CONTAINER_TOOLKIT,
     CONTAINER_TROUBLES,
     CUDA_COMPATIBILITY,
     DOCKER,
     DOCKER_TROUBLES,
     GENERAL,
-    GPU,
     Row,
 )
 
@@ -26,7 +25,8 @@ ROWS = (
             r"no such runtime: nvidia",
         ),
         "Docker does not know NVIDIA's runtime, so its containers get no GPU",
-        "`apt-get install nvidia-container-toolkit`, `nvidia-ctk runtime configure --runtime=docker` and `systemctl restart docker`; with Tensorwright, "
+        "`apt-get install nvidia-container-toolkit`, `nvidia-ctk runtime configure --runtime=docker` and `systemctl "
+        "restart docker`; with Tensorwright, "
         "run `site.yml` with `tensorflow_method: docker` and `tensorflow_device: gpu`: the role nvidia_docker does it",
         CONTAINER_TOOLKIT,
     ),
@@ -35,7 +35,8 @@ ROWS = (
         DOCKER,
         (r"permission denied while trying to connect to the [Dd]ocker",),
         "this user may not speak with the Docker daemon",
-        "`usermod -aG docker USER` and log in anew, but who is in that group can become root; with Tensorwright, name the user in `docker_users`, or in "
+        "`usermod -aG docker USER` and log in anew, but who is in that group can become root; with Tensorwright, "
+        "name the user in `docker_users`, or in "
         "`docker_rootless_users` for an engine without root, and run `site.yml`",
         "https://docs.docker.com/engine/install/linux-postinstall/",
     ),
@@ -48,7 +49,8 @@ ROWS = (
             r"error during connect: .*docker",
         ),
         "the Docker daemon does not run",
-        "`systemctl start docker`; `journalctl -u docker` says why it ended; `site.yml` with `tensorflow_method: docker` installs "
+        "`systemctl start docker`; `journalctl -u docker` says why it ended; `site.yml` with `tensorflow_method: "
+        "docker` installs "
         "and starts one",
         "https://docs.docker.com/engine/daemon/troubleshoot/",
         behind=("docker-socket-denied",),
@@ -66,7 +68,8 @@ ROWS = (
             r"\b(?:docker\.io|\S+/\S+):\S+: not found",
         ),
         "the registry has no such image or tag, or shows it only after a login",
-        "check name and tag, and `docker login` for a registry that asks for it; with Tensorwright, let the plan choose (clear `tensorflow_docker_image`), or "
+        "check name and tag, and `docker login` for a registry that asks for it; with Tensorwright, let the plan "
+        "choose (clear `tensorflow_docker_image`), or "
         "look at what `tensorflow_docker_registry` has",
         "https://hub.docker.com/r/tensorflow/tensorflow/tags",
     ),
@@ -75,7 +78,8 @@ ROWS = (
         DOCKER,
         (r"toomanyrequests", r"reached your (?:unauthenticated )?pull rate limit"),
         "the registry counts this site's downloads, and the limit is reached",
-        "`docker login`, or wait, or use a mirror of the site's own (registry-mirrors in `/etc/docker/daemon.json`); with Tensorwright, "
+        "`docker login`, or wait, or use a mirror of the site's own (registry-mirrors in `/etc/docker/daemon.json`); "
+        "with Tensorwright, "
         "`docker_registry_mirrors` or `tensorflow_docker_registry`",
         "https://docs.docker.com/docker-hub/usage/",
     ),
@@ -93,8 +97,10 @@ ROWS = (
             r"unknown flag: --(?P<flag>\w+)",
             r"requires API version",
         ),
-        "this Docker is too old for what is asked of it (--gpus came with 19.03), or client and engine are of different age",
-        "upgrade Docker: `docker version` shows client and engine, https://docs.docker.com/engine/install/ has newer ones than the distribution; with "
+        "this Docker is too old for what is asked of it (--gpus came with 19.03), or client and engine are of "
+        "different age",
+        "upgrade Docker: `docker version` shows client and engine, https://docs.docker.com/engine/install/ has newer "
+        "ones than the distribution; with "
         "Tensorwright, `playbooks/docker.yml`",
         "https://docs.docker.com/engine/install/",
         programs=("docker",),
@@ -110,7 +116,8 @@ ROWS = (
             r"unknown command: docker (?P<name>compose|buildx)",
         ),
         "Docker, or its plugin, is not installed here",
-        "`apt-get install docker.io` (docker-compose-plugin and docker-buildx-plugin come from Docker's own repository); with Tensorwright, "
+        "`apt-get install docker.io` (docker-compose-plugin and docker-buildx-plugin come from Docker's own "
+        "repository); with Tensorwright, "
         "`playbooks/docker.yml`",
         "https://docs.docker.com/engine/install/",
     ),
@@ -118,12 +125,16 @@ ROWS = (
         "docker-toolkit-missing",
         DOCKER,
         (
-            r"(?:nvidia-container-(?:runtime|toolkit)(?:-hook)?|nvidia-ctk)\S*:? (?:executable file not found|no such file|(?:command )?not found)",
+            (
+                r"(?:nvidia-container-(?:runtime|toolkit)(?:-hook)?|nvidia-ctk)\S*:? (?:executable file not found|"
+                r"no such file|(?:command )?not found)"
+            ),
             r"exec: \\*\"nvidia-container-(?:runtime|cli|toolkit)\S*: executable file not found",
             r"fork/exec \S*nvidia-container-\S+: no such file",
         ),
         "Docker is set up for NVIDIA's container toolkit, and its programs are not installed any more",
-        "`apt-get install --reinstall nvidia-container-toolkit`, then `systemctl restart docker`; to do without, take nvidia out of "
+        "`apt-get install --reinstall nvidia-container-toolkit`, then `systemctl restart docker`; to do without, "
+        "take nvidia out of "
         "`/etc/docker/daemon.json`; with Tensorwright, `nvidia_docker_packages` names it and `site.yml` installs it",
         CONTAINER_TOOLKIT,
     ),
@@ -132,7 +143,8 @@ ROWS = (
         DOCKER,
         (r"mount error: file creation failed: (?P<path>\S+?/merged)?(?P<file>/\S+?): file exists",),
         "the image itself already holds a file of the NVIDIA driver, where the toolkit has to put the host's: {file}",
-        "build the image without the driver: `rm -f {file}` and the other libnvidia-*, libcuda.so* as the last step, and never install the driver in an "
+        "build the image without the driver: `rm -f {file}` and the other libnvidia-*, libcuda.so* as the last step, "
+        "and never install the driver in an "
         "image; or use another image; with Tensorwright, `tensorflow_docker_image`",
         CONTAINER_TROUBLES,
     ),
@@ -140,12 +152,16 @@ ROWS = (
         "docker-no-driver",
         DOCKER,
         (
-            r"nvidia-container-cli(?:\.real)?: initialization error: (?:driver error|load library failed|nvml error|cuda error|driver rpc error)[^\n]*",
+            (
+                r"nvidia-container-cli(?:\.real)?: initialization error: (?:driver error|load library failed|nvml error|"
+                r"cuda error|driver rpc error)[^\n]*"
+            ),
             r"nvml error: (?:driver not loaded|insufficient permissions|[^\n]*)",
             r"nvidia-container-cli(?:\.real)?: (?:detection|device) error: [^\n]*",
         ),
         "the host's NVIDIA driver does not run or does not answer, so containers get no GPU",
-        "look with `nvidia-smi` on the host: install the driver, or reboot after its update; `nvidia-container-cli -k -d /dev/tty info` shows more; with "
+        "look with `nvidia-smi` on the host: install the driver, or reboot after its update; `nvidia-container-cli "
+        "-k -d /dev/tty info` shows more; with "
         "Tensorwright, `playbooks/nvidia.yml`",
         CONTAINER_TROUBLES,
         behind=("driver-library-missing", "wsl-driver", "gpu-number-wrong", "docker-gpu-unknown"),
@@ -159,9 +175,11 @@ ROWS = (
             r"CDI device injection failed",
             r"failed to (?:inject|find) [^\n]*CDI[^\n]*",
         ),
-        "the container is to get a GPU that this host does not have under that name ({gpu}), or the CDI specification does not have that GPU",
+        "the container is to get a GPU that this host does not have under that name ({gpu}), or the CDI "
+        "specification does not have that GPU",
         "`nvidia-smi -L` lists numbers and UUIDs, `nvidia-ctk cdi list` CDI's names; after a change of GPUs or driver, "
-        "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`; with Tensorwright, the role nvidia_docker (`site.yml`) makes it anew",
+        "`nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`; with Tensorwright, the role nvidia_docker "
+        "(`site.yml`) makes it anew",
         CONTAINER_TROUBLES,
         behind=("docker-runtime",),
     ),
@@ -169,7 +187,10 @@ ROWS = (
         "docker-cgroups",
         DOCKER,
         (
-            r"nvidia-container-cli(?:\.real)?: (?:mount|container) error: (?:cgroup subsystem devices not found|failed to add device rules|[^\n]*cgroup)[^\n]*",
+            (
+                r"nvidia-container-cli(?:\.real)?: (?:mount|container) error: (?:cgroup subsystem devices not found|"
+                r"failed to add device rules|[^\n]*cgroup)[^\n]*"
+            ),
             r"load program: invalid argument",
             r"[Dd]evices cgroup isn't mounted",
             r"cgroup mountpoint does not exist",
@@ -178,9 +199,12 @@ ROWS = (
             r"bpf_prog_query\(BPF_CGROUP_DEVICE\) failed",
             r"systemd cgroup flag passed, but systemd support",
         ),
-        "the container tools and the host's control groups (cgroup version 2, or a container without root) do not fit together",
-        "upgrade nvidia-container-toolkit and Docker (`apt-get install --only-upgrade nvidia-container-toolkit libnvidia-container1`); without root, "
-        "no-cgroups = true in `/etc/nvidia-container-runtime/config.toml`; `stat -fc %T /sys/fs/cgroup` shows the version; with Tensorwright, "
+        "the container tools and the host's control groups (cgroup version 2, or a container without root) do not "
+        "fit together",
+        "upgrade nvidia-container-toolkit and Docker (`apt-get install --only-upgrade nvidia-container-toolkit "
+        "libnvidia-container1`); without root, "
+        "no-cgroups = true in `/etc/nvidia-container-runtime/config.toml`; `stat -fc %T /sys/fs/cgroup` shows the "
+        "version; with Tensorwright, "
         "`nvidia_docker_cgroup_driver`",
         CONTAINER_TROUBLES,
     ),
@@ -188,8 +212,10 @@ ROWS = (
         "docker-ldconfig",
         DOCKER,
         (r"nvidia-container-cli(?:\.real)?: ldcache error: (?P<what>[^\n]+)",),
-        "the container toolkit could not set up the loader's cache in the container: ldconfig is at another place on this host, or not allowed ({what})",
-        'on Debian, ldconfig = "@/sbin/ldconfig" in `/etc/nvidia-container-runtime/config.toml`, on Ubuntu "@/sbin/ldconfig.real"; upgrade '
+        "the container toolkit could not set up the loader's cache in the container: ldconfig is at another place on "
+        "this host, or not allowed ({what})",
+        'on Debian, ldconfig = "@/sbin/ldconfig" in `/etc/nvidia-container-runtime/config.toml`, on Ubuntu '
+        '"@/sbin/ldconfig.real"; upgrade '
         "nvidia-container-toolkit; the image has to have an `/etc`",
         CONTAINER_TROUBLES,
     ),
@@ -201,7 +227,8 @@ ROWS = (
             r"This container was built for NVIDIA Driver Release (?P<wanted>[\d.]+) or later",
         ),
         "the driver is older than this CUDA needs: the image wants {wanted}",
-        "install a newer driver on the host and reboot, or take an older image; NVIDIA_DISABLE_REQUIRE=1 tries without; with Tensorwright, a newer "
+        "install a newer driver on the host and reboot, or take an older image; NVIDIA_DISABLE_REQUIRE=1 tries "
+        "without; with Tensorwright, a newer "
         "`tensorflow_driver_branch`, or an older `tensorflow_version`",
         CUDA_COMPATIBILITY,
     ),
@@ -218,7 +245,8 @@ ROWS = (
             r"failed to fetch (?:oauth|anonymous) token[^\n]*(?:40[13])",
         ),
         "the registry denies access",
-        "check the image's name, and `docker login REGISTRY` with a user or token that may read (or push) it; nvcr.io wants the user $oauthtoken; with "
+        "check the image's name, and `docker login REGISTRY` with a user or token that may read (or push) it; "
+        "nvcr.io wants the user $oauthtoken; with "
         "Tensorwright, log root in on the host",
         "https://docs.docker.com/reference/cli/docker/login/",
         behind=("docker-image-missing", "docker-rate-limit"),
@@ -229,7 +257,8 @@ ROWS = (
         DOCKER,
         (r"server gave HTTP response to HTTPS client",),
         "the registry speaks plain http",
-        "give it a certificate, or name it among insecure-registries in `/etc/docker/daemon.json` and `systemctl restart docker`; with Tensorwright, "
+        "give it a certificate, or name it among insecure-registries in `/etc/docker/daemon.json` and `systemctl "
+        "restart docker`; with Tensorwright, "
         "`docker_settings`",
         "https://docs.docker.com/reference/cli/dockerd/#insecure-registries",
     ),
@@ -242,7 +271,8 @@ ROWS = (
             r"does not match the (?:detected host|specified) platform[^\n]*",
         ),
         "there is no image of that name for this architecture ({platform})",
-        "use one that is made for it (`docker manifest inspect IMAGE` lists), or run it by emulation with `--platform linux/amd64` after installing "
+        "use one that is made for it (`docker manifest inspect IMAGE` lists), or run it by emulation with "
+        "`--platform linux/amd64` after installing "
         "qemu-user-static; with Tensorwright, `tensorflow_docker_image`",
         "https://docs.docker.com/build/building/multi-platform/",
         programs=("docker",),
@@ -279,8 +309,10 @@ ROWS = (
             r"the following directives are specified both as a flag and in the configuration file",
             r"invalid character '[^']+' (?:looking for|after)[^\n]*(?:daemon\.json)?",
         ),
-        "Docker's settings file `/etc/docker/daemon.json` cannot be read, or says the same as the command line, so that the engine does not start",
-        "check it with `python3 -m json.tool /etc/docker/daemon.json`, and take out what the service's own command sets; then `systemctl restart docker`; "
+        "Docker's settings file `/etc/docker/daemon.json` cannot be read, or says the same as the command line, so "
+        "that the engine does not start",
+        "check it with `python3 -m json.tool /etc/docker/daemon.json`, and take out what the service's own command "
+        "sets; then `systemctl restart docker`; "
         "with Tensorwright, `docker_settings`",
         DOCKER_TROUBLES,
         programs=("docker", "systemd"),
@@ -299,7 +331,8 @@ ROWS = (
             r"failed to solve: failed to (?:prepare|compute cache key)",
         ),
         "Docker's store of images is damaged, or its file system does not suit it",
-        "`docker system prune`, then pull again; `docker info` shows the storage driver: overlay2 needs ext4, or xfs with ftype=1; with Tensorwright, "
+        "`docker system prune`, then pull again; `docker info` shows the storage driver: overlay2 needs ext4, or xfs "
+        "with ftype=1; with Tensorwright, "
         "`docker_data_root`",
         "https://docs.docker.com/engine/storage/drivers/",
         behind=("disk-full", "docker-file-missing"),
@@ -317,7 +350,8 @@ ROWS = (
             r"unable to evaluate symlinks in Dockerfile path",
         ),
         "the Dockerfile, or a file that it copies, is not in the directory that is built from ({path})",
-        "start `docker build` in the right directory or name it, and look at `.dockerignore`; paths are relative to that directory",
+        "start `docker build` in the right directory or name it, and look at `.dockerignore`; paths are relative to "
+        "that directory",
         "https://docs.docker.com/build/concepts/context/",
         programs=("docker",),
     ),
@@ -329,7 +363,8 @@ ROWS = (
             r"The command '(?P<command>[^']{1,200})' returned a non-zero code",
         ),
         "a step of the image's build failed: {command}",
-        "its own output, before this line, says why; run it by hand in the image before it (`docker run --rm -it IMAGE sh`)",
+        "its own output, before this line, says why; run it by hand in the image before it (`docker run --rm -it "
+        "IMAGE sh`)",
         "https://docs.docker.com/build/building/best-practices/",
         rank=CONSEQUENCE,
     ),
@@ -343,8 +378,10 @@ ROWS = (
             r"Pool overlaps with other one on this address space",
             r"failed to create (?:NAT chain|endpoint)",
         ),
-        "Docker could not set up a network for the container: its firewall rules were removed, or its addresses are used up or overlap",
-        "`systemctl restart docker` makes the rules anew; `docker network prune` frees addresses; with Tensorwright, `docker_address_pools`",
+        "Docker could not set up a network for the container: its firewall rules were removed, or its addresses are "
+        "used up or overlap",
+        "`systemctl restart docker` makes the rules anew; `docker network prune` frees addresses; with Tensorwright, "
+        "`docker_address_pools`",
         "https://docs.docker.com/engine/network/",
         programs=("docker", "systemd"),
     ),
@@ -360,7 +397,8 @@ ROWS = (
             r"cannot clone: Operation not permitted",
         ),
         "containers without root need sub-ids and user namespaces, which this user or host does not have",
-        "`apt-get install uidmap`, give the user a range in `/etc/subuid` and `/etc/subgid`, and allow user namespaces (`sysctl "
+        "`apt-get install uidmap`, give the user a range in `/etc/subuid` and `/etc/subgid`, and allow user "
+        "namespaces (`sysctl "
         "kernel.unprivileged_userns_clone=1`); with Tensorwright, `docker_rootless_users`",
         "https://docs.docker.com/engine/security/rootless/",
         programs=("docker", "shell"),

@@ -4,8 +4,8 @@
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row import (
     CUDA_COMPATIBILITY,
     CUDA_GUIDE,
-    XID,
     GPU,
+    XID,
     Row,
 )
 
@@ -14,12 +14,16 @@ ROWS = (
         "cuda-library-missing",
         GPU,
         (
-            r"lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cupti|nvrtc|nvJitLink)\b[\w.-]*: cannot open shared",
+            (
+                r"lib(?:cudart|cublas|cublasLt|cufft|cufftw|curand|cusolver|cusparse|cupti|nvrtc|"
+                r"nvJitLink)\b[\w.-]*: cannot open shared"
+            ),
             r"Cannot dlopen some GPU libraries",
             r"undefined reference to .\w+@libcu\w+\.so",
         ),
         "the CUDA libraries of the version that this build needs are not found",
-        "install those that the build needs, of that very version: `python -m pip install 'tensorflow[and-cuda]'`; `unset LD_LIBRARY_PATH`; "
+        "install those that the build needs, of that very version: `python -m pip install 'tensorflow[and-cuda]'`; "
+        "`unset LD_LIBRARY_PATH`; "
         "with Tensorwright, `tensorflow_device: gpu` and `tensorflow_cuda_from: wheels` or `apt`",
         "compatibility.md#cuda-and-drivers",
         behind=("cudnn-missing", "driver-library-missing"),
@@ -30,7 +34,8 @@ ROWS = (
         GPU,
         (r"libcudnn\w*\.[\w.]*: cannot open shared", r"Unable to load cuDNN", r"Could not locate cudnn"),
         "cuDNN of the version that this build needs is not found",
-        "install those that the build needs, of that very version: `python -m pip install 'tensorflow[and-cuda]'`; `unset LD_LIBRARY_PATH`; "
+        "install those that the build needs, of that very version: `python -m pip install 'tensorflow[and-cuda]'`; "
+        "`unset LD_LIBRARY_PATH`; "
         "with Tensorwright, `tensorflow_device: gpu` and `tensorflow_cuda_from: wheels` or `apt`",
         "compatibility.md#cuda-and-drivers",
         quote=r"libcudnn\w*\.[\w.]*(?=: cannot open)",
@@ -39,9 +44,12 @@ ROWS = (
         "driver-library-missing",
         GPU,
         (r"lib(?:cuda|nvidia-ml)\.so[.\d]*: cannot open shared",),
-        "the NVIDIA driver's library is missing: no driver is installed here, or the container was started without the GPU",
-        "install the driver (`apt-get install nvidia-driver`, on Ubuntu `ubuntu-drivers install`) and reboot; start a container with "
-        "`docker run --gpus all`; on a host without a GPU nothing is wrong, or set `tensorflow_device: cpu`; with Tensorwright, "
+        "the NVIDIA driver's library is missing: no driver is installed here, or the container was started without "
+        "the GPU",
+        "install the driver (`apt-get install nvidia-driver`, on Ubuntu `ubuntu-drivers install`) and reboot; start "
+        "a container with "
+        "`docker run --gpus all`; on a host without a GPU nothing is wrong, or set `tensorflow_device: cpu`; with "
+        "Tensorwright, "
         "`playbooks/nvidia.yml`, and `tensorflow-docker` for containers",
         CUDA_GUIDE,
     ),
@@ -67,7 +75,8 @@ ROWS = (
         ),
         "the NVIDIA driver is not loaded in the kernel",
         "`modprobe nvidia`; if that fails, `dkms status` and `dmesg | grep -i nvidia` show why; after a kernel update, "
-        "`apt-get install linux-headers-$(uname -r)` and `dkms autoinstall`, then reboot; with Tensorwright, `playbooks/nvidia.yml`",
+        "`apt-get install linux-headers-$(uname -r)` and `dkms autoinstall`, then reboot; with Tensorwright, "
+        "`playbooks/nvidia.yml`",
         CUDA_GUIDE,
         behind=("nvml-mismatch", "secure-boot", "nouveau-has-the-gpu", "module-missing"),
     ),
@@ -81,7 +90,8 @@ ROWS = (
             r"UNKNOWN ERROR \(100\)",
         ),
         "the driver runs, but this process sees no GPU",
-        "look with `nvidia-smi -L`; `unset CUDA_VISIBLE_DEVICES`; start a container with `docker run --gpus all`; if the host has no GPU, "
+        "look with `nvidia-smi -L`; `unset CUDA_VISIBLE_DEVICES`; start a container with `docker run --gpus all`; if "
+        "the host has no GPU, "
         "nothing is wrong: set `CUDA_VISIBLE_DEVICES=-1` to silence it, with Tensorwright `tensorflow_device: cpu`",
         CUDA_GUIDE,
         behind=("driver-not-running", "nvml-mismatch", "driver-library-missing"),
@@ -93,11 +103,12 @@ ROWS = (
             r"driver version is insufficient for CUDA runtime version",
             r"CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
             r"PTX was compiled with an unsupported toolchain",
-            r"unsatisfied condition: cuda ?>=",
         ),
         "the driver is older than this CUDA needs",
-        "install a newer driver (on Ubuntu `ubuntu-drivers install`, else `apt-get install --only-upgrade nvidia-driver`) and reboot, or a "
-        "release of an older CUDA; with Tensorwright, `playbooks/nvidia.yml` with `tensorflow_driver_branch: auto`, or `tensorflow_version`",
+        "install a newer driver (on Ubuntu `ubuntu-drivers install`, else `apt-get install --only-upgrade "
+        "nvidia-driver`) and reboot, or a "
+        "release of an older CUDA; with Tensorwright, `playbooks/nvidia.yml` with `tensorflow_driver_branch: auto`, "
+        "or `tensorflow_version`",
         CUDA_COMPATIBILITY,
     ),
     Row(
@@ -109,8 +120,10 @@ ROWS = (
             r"CUDA_ERROR_INVALID_PTX",
         ),
         "the GPU is newer, or much older, than what this build has code for",
-        "for a new GPU, `python -m pip install --upgrade 'tensorflow[and-cuda]'` (or tf-nightly) and a new driver; for an old one, an older "
-        "release; with Tensorwright, `tensorflow_version: latest`, or `tensorflow_device: cpu` where no release has code for the GPU",
+        "for a new GPU, `python -m pip install --upgrade 'tensorflow[and-cuda]'` (or tf-nightly) and a new driver; "
+        "for an old one, an older "
+        "release; with Tensorwright, `tensorflow_version: latest`, or `tensorflow_device: cpu` where no release has "
+        "code for the GPU",
         "compatibility.md#gpus",
         behind=("driver-old",),
     ),
@@ -119,7 +132,8 @@ ROWS = (
         GPU,
         (r"The minimum required Cuda capability is",),
         "the GPU is older than what this build has code for",
-        "install an older release that has, or build one for it; with Tensorwright, `tensorflow_version`, or `tensorflow_device: cpu`",
+        "install an older release that has, or build one for it; with Tensorwright, `tensorflow_version`, or "
+        "`tensorflow_device: cpu`",
         "compatibility.md#gpus",
     ),
     Row(
@@ -147,7 +161,8 @@ ROWS = (
             r"CUDA out of memory",
         ),
         "the GPU's memory is used up; one TensorFlow process takes nearly all of it",
-        "see who has it with `nvidia-smi`, and end what is not needed; start with `TF_FORCE_GPU_ALLOW_GROWTH=true`, and take a smaller batch or "
+        "see who has it with `nvidia-smi`, and end what is not needed; start with `TF_FORCE_GPU_ALLOW_GROWTH=true`, "
+        "and take a smaller batch or "
         "model; with Tensorwright, `tensorflow_users_memory_growth: true`",
         "https://www.tensorflow.org/guide/gpu",
     ),
@@ -168,7 +183,8 @@ ROWS = (
         GPU,
         (r"Loaded runtime CuDNN library: \S+ but source was compiled with",),
         "another cuDNN is found before the one that this build needs",
-        "`unset LD_LIBRARY_PATH`, and `python -m pip install --upgrade 'tensorflow[and-cuda]'` or nvidia-cudnn-cu12 in the version that it "
+        "`unset LD_LIBRARY_PATH`, and `python -m pip install --upgrade 'tensorflow[and-cuda]'` or nvidia-cudnn-cu12 "
+        "in the version that it "
         "names; with Tensorwright, `tensorflow_cuda_from: wheels` brings the right one",
         "compatibility.md#cuda-and-drivers",
         quote=r"Loaded runtime CuDNN library: \S+ but source was compiled with: [\d.]*\d",
@@ -182,7 +198,8 @@ ROWS = (
             r"Loading of (?:unsigned module|module with unavailable key) is rejected",
         ),
         "Secure Boot forbids a kernel module that no enrolled key has signed",
-        "enrol the key that dkms signs with (`mokutil --import /var/lib/dkms/mok.pub`, then reboot), or turn Secure Boot off",
+        "enrol the key that dkms signs with (`mokutil --import /var/lib/dkms/mok.pub`, then reboot), or turn Secure "
+        "Boot off",
         "https://wiki.debian.org/SecureBoot",
     ),
     Row(
@@ -190,7 +207,8 @@ ROWS = (
         GPU,
         (r"Your kernel headers for kernel \S+ cannot be found", r"/lib/modules/\S+/build: No such file or directory"),
         "the headers of the running kernel are missing, without which the driver's module cannot be built",
-        "`apt-get install linux-headers-$(uname -r)`; if there is no such package any more, update the kernel and reboot",
+        "`apt-get install linux-headers-$(uname -r)`; if there is no such package any more, update the kernel and "
+        "reboot",
         CUDA_GUIDE,
     ),
     Row(
@@ -214,9 +232,11 @@ ROWS = (
             r"/var/lib/dkms/nvidia\S*\.[ch]:\d+:\d+: error: ",
             r"ERROR: An error occurred while performing the step: \"Building kernel modules\"",
         ),
-        "the driver's kernel module failed to build for the kernel {kernel}: mostly that kernel is newer than the driver, or its headers or "
+        "the driver's kernel module failed to build for the kernel {kernel}: mostly that kernel is newer than the "
+        "driver, or its headers or "
         "compiler are missing",
-        "read the first error in `/var/lib/dkms/nvidia/VERSION/build/make.log`; `apt-get install linux-headers-$(uname -r)`, then a newer "
+        "read the first error in `/var/lib/dkms/nvidia/VERSION/build/make.log`; `apt-get install "
+        "linux-headers-$(uname -r)`, then a newer "
         "driver or an older kernel; with Tensorwright, `playbooks/nvidia.yml` with `tensorflow_driver_branch: auto`",
         CUDA_GUIDE,
         behind=("kernel-headers", "secure-boot", "disk-full", "kernel-compiler"),
@@ -227,15 +247,20 @@ ROWS = (
         "kernel-compiler",
         GPU,
         (
-            r"unrecognized command[ -]line option '?[^\n]*(?:-mharden-sls|-fmin-function-alignment|-ftrivial-auto-var-init)",
+            (
+                r"unrecognized command[ -]line option '?[^\n]*(?:-mharden-sls|-fmin-function-alignment|"
+                r"-ftrivial-auto-var-init)"
+            ),
             r"The kernel was built with (?P<built>\S*gcc[^\n,]*?),? (?:but|and) the current compiler",
             r"[Cc]ompiler version check failed",
             r"(?P<compiler>(?:x86_64-linux-gnu-)?gcc-\d+): (?:command )?not found",
             r"unable to find (?:a|the) (?:suitable )?(?:compiler|`cc')",
             r"You do not appear to have (?:the )?(?:cc|gcc) (?:installed)?",
         ),
-        "the kernel was built with another compiler than the one that is there, or there is none, so the driver's module cannot be built",
-        "`apt-get install gcc make linux-headers-$(uname -r)` in the version that `cat /proc/version` names, then `dkms autoinstall`",
+        "the kernel was built with another compiler than the one that is there, or there is none, so the driver's "
+        "module cannot be built",
+        "`apt-get install gcc make linux-headers-$(uname -r)` in the version that `cat /proc/version` names, then "
+        "`dkms autoinstall`",
         CUDA_GUIDE,
     ),
     Row(
@@ -248,7 +273,8 @@ ROWS = (
             r"NVRM: The NVIDIA probe routine was not called",
         ),
         "the kernel's own driver nouveau has taken the GPU, so NVIDIA's gets none",
-        "write `blacklist nouveau` and `options nouveau modeset=0` into `/etc/modprobe.d/blacklist-nouveau.conf`, `update-initramfs -u`, and "
+        "write `blacklist nouveau` and `options nouveau modeset=0` into `/etc/modprobe.d/blacklist-nouveau.conf`, "
+        "`update-initramfs -u`, and "
         "reboot; with Tensorwright, `playbooks/nvidia.yml`",
         CUDA_GUIDE,
     ),
@@ -256,7 +282,10 @@ ROWS = (
         "driver-not-for-gpu",
         GPU,
         (
-            r"NVRM: The NVIDIA (?P<gpu>[^\n]*?) installed in this system is\s+(?:NVRM:\s+)?supported through the NVIDIA (?P<branch>\S+) [Ll]egacy",
+            (
+                r"NVRM: The NVIDIA (?P<gpu>[^\n]*?) installed in this system is\s+(?:NVRM:\s+)?supported through the NVID"
+                r"IA (?P<branch>\S+) [Ll]egacy"
+            ),
             r"is not supported by (?:the )?(?:open|proprietary|NVIDIA)[^\n]*(?:driver|kernel modules)",
             r"requires use of the NVIDIA open kernel modules",
             r"NVRM: The NVIDIA GPU \S+ \(PCI ID: (?P<pci>\S+)\)",
@@ -264,10 +293,13 @@ ROWS = (
             r"legacy nvidia driver",
             r"GPU is not supported by this driver",
         ),
-        "this driver does not serve this GPU: an old GPU needs a legacy branch, a new one a newer driver, the newest ones the open kernel "
+        "this driver does not serve this GPU: an old GPU needs a legacy branch, a new one a newer driver, the newest "
+        "ones the open kernel "
         "modules ({branch})",
-        "`ubuntu-drivers devices` or https://www.nvidia.com/drivers names the driver for the GPU; from the Blackwell GPUs on, "
-        "`apt-get install nvidia-open`; for an old one, its legacy branch; with Tensorwright, `tensorflow_driver_branch: auto`",
+        "`ubuntu-drivers devices` or https://www.nvidia.com/drivers names the driver for the GPU; from the Blackwell "
+        "GPUs on, "
+        "`apt-get install nvidia-open`; for an old one, its legacy branch; with Tensorwright, "
+        "`tensorflow_driver_branch: auto`",
         "compatibility.md#gpus",
         behind=("nouveau-has-the-gpu",),
     ),
@@ -283,9 +315,11 @@ ROWS = (
             r"can't assign mem",
             r"NVRM: The system BIOS may have misconfigured your GPU",
         ),
-        "the driver found the GPU and could not start it: memory that the firmware gave it, power, its slot, the virtual machine's "
+        "the driver found the GPU and could not start it: memory that the firmware gave it, power, its slot, the "
+        "virtual machine's "
         "passthrough, or the GPU itself",
-        "look with `dmesg | grep -iE 'nvrm|pci'`; turn on Above 4G Decoding in the firmware (BIOS), boot with `pci=realloc`, check power and slot; "
+        "look with `dmesg | grep -iE 'nvrm|pci'`; turn on Above 4G Decoding in the firmware (BIOS), boot with "
+        "`pci=realloc`, check power and slot; "
         "then another driver, with Tensorwright `tensorflow_driver_branch`",
         XID,
         behind=("driver-not-for-gpu", "gpu-lost", "gpu-power", "driver-fault"),
@@ -298,9 +332,11 @@ ROWS = (
             r"modinfo: ERROR: Module (?P<module>nvidia[\w-]*) not found",
             r"could not insert '(?P<module>nvidia[\w-]*)': No such device",
         ),
-        "the running kernel has no module {module} of the NVIDIA driver, or the host has no GPU for it: mostly the kernel was updated and "
+        "the running kernel has no module {module} of the NVIDIA driver, or the host has no GPU for it: mostly the "
+        "kernel was updated and "
         "the module not built for it",
-        "`apt-get install linux-headers-$(uname -r)`, then `dkms autoinstall` and `modprobe nvidia`; `dkms status` shows for which kernels "
+        "`apt-get install linux-headers-$(uname -r)`, then `dkms autoinstall` and `modprobe nvidia`; `dkms status` "
+        "shows for which kernels "
         "it is built; with Tensorwright, `playbooks/nvidia.yml`",
         CUDA_GUIDE,
         behind=("kernel-headers", "module-not-built", "secure-boot"),
@@ -309,12 +345,17 @@ ROWS = (
         "module-of-other-kernel",
         GPU,
         (
-            r"could not insert '?(?P<module>nvidia[\w-]*)'?: (?:Invalid (?:argument|module format)|Exec format error|Unknown symbol)",
+            (
+                r"could not insert '?(?P<module>nvidia[\w-]*)'?: (?:Invalid (?:argument|module format)|Exec format error|"
+                r"Unknown symbol)"
+            ),
             r"(?P<module>nvidia[\w-]*): (?:version magic|disagrees about version of symbol|Unknown symbol)",
             r"insmod: ERROR: could not insert module \S*(?P<module>nvidia\S*?)\.ko: (?:Invalid|Unknown)",
         ),
-        "the module {module} was built for another kernel than the one that runs, or does not fit the driver's other modules",
-        "`dkms autoinstall` for the running kernel (`uname -r`), or `apt-get install --reinstall nvidia-dkms-BRANCH`, then reboot; with "
+        "the module {module} was built for another kernel than the one that runs, or does not fit the driver's other "
+        "modules",
+        "`dkms autoinstall` for the running kernel (`uname -r`), or `apt-get install --reinstall "
+        "nvidia-dkms-BRANCH`, then reboot; with "
         "Tensorwright, `playbooks/nvidia.yml`",
         CUDA_GUIDE,
         behind=("secure-boot",),
@@ -328,7 +369,8 @@ ROWS = (
             r"An NVIDIA kernel module '(?P<module>[\w-]+)' appears to (?:be )?already (?:be )?loaded",
         ),
         "the driver's module is in use, so it cannot be exchanged while the host runs",
-        "end what uses the GPU (`fuser -v /dev/nvidia*`; `systemctl isolate multi-user.target` ends the desktop), or reboot the host",
+        "end what uses the GPU (`fuser -v /dev/nvidia*`; `systemctl isolate multi-user.target` ends the desktop), or "
+        "reboot the host",
         CUDA_GUIDE,
     ),
     Row(
@@ -339,8 +381,10 @@ ROWS = (
             r"There appears to already be a driver installed on your system",
             r"[Dd]river (?:packages?|install\S*) .*(?:conflict|already installed).*nvidia",
         ),
-        "a driver is installed already in another way: NVIDIA's installer (.run) and the distribution's packages do not go together",
-        "remove one of the two: `nvidia-uninstall` for the installer's, `apt-get purge 'nvidia-*'` for packages; with Tensorwright, "
+        "a driver is installed already in another way: NVIDIA's installer (.run) and the distribution's packages do "
+        "not go together",
+        "remove one of the two: `nvidia-uninstall` for the installer's, `apt-get purge 'nvidia-*'` for packages; "
+        "with Tensorwright, "
         "`playbooks/nvidia_remove.yml`, then `playbooks/nvidia.yml`",
         CUDA_GUIDE,
     ),
@@ -353,9 +397,12 @@ ROWS = (
             r"Command 'nvidia-smi' not found",
             r"exec: \"nvidia-smi\": executable file not found",
         ),
-        "there is no nvidia-smi: no NVIDIA driver is installed here, or the container was started without the GPU's tools",
-        "install the driver (`apt-get install nvidia-driver nvidia-smi`, on Ubuntu `ubuntu-drivers install`); in a container, "
-        "`docker run --gpus all` with `NVIDIA_DRIVER_CAPABILITIES=compute,utility`; with Tensorwright, `playbooks/nvidia.yml`",
+        "there is no nvidia-smi: no NVIDIA driver is installed here, or the container was started without the GPU's "
+        "tools",
+        "install the driver (`apt-get install nvidia-driver nvidia-smi`, on Ubuntu `ubuntu-drivers install`); in a "
+        "container, "
+        "`docker run --gpus all` with `NVIDIA_DRIVER_CAPABILITIES=compute,utility`; with Tensorwright, "
+        "`playbooks/nvidia.yml`",
         CUDA_GUIDE,
     ),
     Row(
@@ -369,8 +416,10 @@ ROWS = (
             r"No CUDA toolset found",
             r"Failed to find (?:nvcc|CUDA)",
         ),
-        "CUDA's compiler and headers (the toolkit) are not found; wheels of TensorFlow need them only to build something else",
-        "`apt-get install cuda-toolkit-12-4` (the version that the build wants), and set `CUDA_HOME=/usr/local/cuda`; with Tensorwright, "
+        "CUDA's compiler and headers (the toolkit) are not found; wheels of TensorFlow need them only to build "
+        "something else",
+        "`apt-get install cuda-toolkit-12-4` (the version that the build wants), and set "
+        "`CUDA_HOME=/usr/local/cuda`; with Tensorwright, "
         "`tensorflow_cuda_from: apt`",
         CUDA_GUIDE,
     ),
@@ -382,7 +431,8 @@ ROWS = (
             r"#error -- unsupported (?:GNU|clang) version",
         ),
         "the host's compiler is newer than this CUDA supports (gcc up to {version})",
-        "`apt-get install gcc-12 g++-12` and build with `CC=gcc-12 CXX=g++-12` and `NVCC_PREPEND_FLAGS=-ccbin=g++-12`, or use a newer CUDA",
+        "`apt-get install gcc-12 g++-12` and build with `CC=gcc-12 CXX=g++-12` and "
+        "`NVCC_PREPEND_FLAGS=-ccbin=g++-12`, or use a newer CUDA",
         CUDA_GUIDE,
     ),
     Row(
@@ -390,7 +440,8 @@ ROWS = (
         GPU,
         (r"(?:Unsupported gpu architecture|Value) '(?P<arch>(?:compute|sm)_\w+)'(?: is not defined)?",),
         "this CUDA does not know the GPU's architecture {arch}: it is older than the GPU, or so new that it dropped it",
-        "use a CUDA that has it (`nvcc --list-gpu-arch` lists), and name the right capabilities when building; with Tensorwright, "
+        "use a CUDA that has it (`nvcc --list-gpu-arch` lists), and name the right capabilities when building; with "
+        "Tensorwright, "
         "`tensorflow_version`",
         "compatibility.md#gpus",
     ),

@@ -4,13 +4,9 @@
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row import (
     CONSEQUENCE,
     ERRNO,
-    ERROR,
-    GENERAL,
     HOST,
     INSTALL_PIP,
     SIGNALS,
-    SSH,
-    SYSTEMD,
     Row,
 )
 
@@ -20,8 +16,10 @@ ROWS = (
         HOST,
         (r"[Nn]o space left on device", r"os error 28\b", r"\bENOSPC\b", r"You don't have enough free space in"),
         "the disk is full",
-        "free space on it: `df -h` shows which, `df -i` whether it has run out of inodes; `python -m pip cache purge`, `apt-get clean` and "
-        "`docker system prune` free some; TMPDIR names another place for what is temporary; with Tensorwright, `tensorflow_path` on another disk",
+        "free space on it: `df -h` shows which, `df -i` whether it has run out of inodes; `python -m pip cache "
+        "purge`, `apt-get clean` and "
+        "`docker system prune` free some; TMPDIR names another place for what is temporary; with Tensorwright, "
+        "`tensorflow_path` on another disk, for images `docker_data_root`",
         "environments.md#on-the-disk",
     ),
     Row(
@@ -29,7 +27,8 @@ ROWS = (
         HOST,
         (r"Disk quota exceeded", r"os error 122\b", r"\bEDQUOT\b"),
         "the user's disk quota is used up",
-        "free space, or have the quota raised (`quota -s` shows it); with Tensorwright, `tensorflow_path` on another disk",
+        "free space, or have the quota raised (`quota -s` shows it); with Tensorwright, `tensorflow_path` on another "
+        "disk",
         "environments.md#on-the-disk",
     ),
     Row(
@@ -37,7 +36,8 @@ ROWS = (
         HOST,
         (r"[Rr]ead-only file system", r"os error 30\b", r"\bEROFS\b"),
         "the file system is mounted read-only; a disk with errors is mounted so, too",
-        "look for errors with `dmesg`, then `mount -o remount,rw` it; in a container, mount a volume there; with Tensorwright, "
+        "look for errors with `dmesg`, then `mount -o remount,rw` it; in a container, mount a volume there; with "
+        "Tensorwright, "
         "`tensorflow_path` on another one",
         "https://manpages.debian.org/stable/mount/mount.8.en.html",
     ),
@@ -46,7 +46,8 @@ ROWS = (
         HOST,
         (r"failed to map segment from shared object", r"mounted noexec"),
         "programs and libraries may not be executed from there: the file system is mounted noexec",
-        "install to a place on another one, or `mount -o remount,exec` it; for what pip builds, TMPDIR names another place; with "
+        "install to a place on another one, or `mount -o remount,exec` it; for what pip builds, TMPDIR names another "
+        "place; with "
         "Tensorwright, `tensorflow_path`",
         "https://manpages.debian.org/stable/mount/mount.8.en.html",
     ),
@@ -83,7 +84,8 @@ ROWS = (
             r"was compiled to use (?!AVX512)[^\n]{1,80}instructions, but these aren't available",
         ),
         "the CPU lacks an instruction that this build of TensorFlow needs (AVX, from 1.6 on)",
-        "see `grep -ow 'avx[^ ]*' /proc/cpuinfo`; use a host with AVX, or a build without it (TensorFlow 1.5, or one of your own); a virtual "
+        "see `grep -ow 'avx[^ ]*' /proc/cpuinfo`; use a host with AVX, or a build without it (TensorFlow 1.5, or one "
+        "of your own); a virtual "
         "machine may only have to be given its host's CPU; with Tensorwright, `tensorflow_version`",
         INSTALL_PIP,
     ),
@@ -97,8 +99,10 @@ ROWS = (
             r"are you root\?",
         ),
         "the run may not read, write or execute that",
-        "look with `ls -ld` at who owns it, and install as that user, into an environment of your own (`python3 -m venv ~/tf`), or give it back "
-        "with `chown`; do not run pip as root in it; with Tensorwright, `ansible_become: true`, or `tensorflow_path` where the connecting user may "
+        "look with `ls -ld` at who owns it, and install as that user, into an environment of your own (`python3 -m "
+        "venv ~/tf`), or give it back "
+        "with `chown`; do not run pip as root in it; with Tensorwright, `ansible_become: true`, or `tensorflow_path` "
+        "where the connecting user may "
         "write",
         "environments.md#on-the-disk",
         behind=("no-execution", "docker-socket-denied", "ssh-login", "gpu-permission", "sudo-denied"),
@@ -115,7 +119,8 @@ ROWS = (
             r"is not allowed to execute",
         ),
         "the connecting user may not become root, or not without a password",
-        "give the user sudo on the host, and the password with `--ask-become-pass` or `ansible_become_password` (in a vault)",
+        "give the user sudo on the host, and the password with `--ask-become-pass` or `ansible_become_password` (in "
+        "a vault)",
         "https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_privilege_escalation.html",
     ),
     Row(
@@ -131,7 +136,8 @@ ROWS = (
         HOST,
         (r"Host key verification failed", r"REMOTE HOST IDENTIFICATION HAS CHANGED"),
         "the host's SSH key is not known here, or is another than it was",
-        "if the host was made anew, forget the old key with `ssh-keygen -R HOST`, and accept the new one with `ssh HOST`",
+        "if the host was made anew, forget the old key with `ssh-keygen -R HOST`, and accept the new one with `ssh "
+        "HOST`",
         "https://docs.ansible.com/ansible/latest/inventory_guide/connection_details.html",
         behind=("ssh-login",),
     ),
@@ -171,8 +177,10 @@ ROWS = (
             r"Fatal Python error: (?!Aborted|init)",
             r"\*\*\* (?:stack smashing detected|Process received signal)",
         ),
-        "the process crashed (segmentation fault): libraries of different builds are mixed in it, or one of them has a fault",
-        "run with `python -X faulthandler`, whose last lines name the library; make a new environment that has only what is needed, "
+        "the process crashed (segmentation fault): libraries of different builds are mixed in it, or one of them has "
+        "a fault",
+        "run with `python -X faulthandler`, whose last lines name the library; make a new environment that has only "
+        "what is needed, "
         "`unset LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH`, and update driver and packages; with Tensorwright, "
         "`-e tensorwright_trust_receipts=false` builds a new release",
         SIGNALS,
@@ -197,7 +205,8 @@ ROWS = (
             r"Check failed: [^\n]+",
         ),
         "the program ended itself, as something was not as it must be; the line before says what",
-        "look at the last line before it, and search for it; update TensorFlow and what uses it; with libraries of several builds in one "
+        "look at the last line before it, and search for it; update TensorFlow and what uses it; with libraries of "
+        "several builds in one "
         "environment, make a new one; with Tensorwright, `-e tensorwright_trust_receipts=false`",
         SIGNALS,
         quote=r"Check failed: [^\n]+|what\(\): [^\n]+",
@@ -213,7 +222,8 @@ ROWS = (
             r"unable to (?:mmap|write to file|open shared memory object|allocate shared memory)[^\n]*(?:shm|torch_)",
             r"/dev/shm[^\n]*(?:No space|too small|insufficient)",
         ),
-        "the shared memory (`/dev/shm`) is used up: containers get only 64 MB; or a file on a full or lost disk was mapped",
+        "the shared memory (`/dev/shm`) is used up: containers get only 64 MB; or a file on a full or lost disk was "
+        "mapped",
         "start the container with `--shm-size=8g` or `--ipc=host`; on a host, `df -h /dev/shm /tmp` shows what is full",
         SIGNALS,
     ),
@@ -225,7 +235,8 @@ ROWS = (
             r"killed by signal (?:1|2|3|13|14|15)\b",
         ),
         "somebody or something ended the process: a time limit, a shutdown, a scheduler, or a closed terminal",
-        "look who did: `journalctl -e`, the scheduler's log or the CI's time limit; start what takes long with `nohup` or `systemd-run`",
+        "look who did: `journalctl -e`, the scheduler's log or the CI's time limit; start what takes long with "
+        "`nohup` or `systemd-run`",
         SIGNALS,
         rank=CONSEQUENCE,
     ),
@@ -238,19 +249,25 @@ ROWS = (
             r"System limit for number of file watchers reached",
         ),
         "the limit of open files or watches is reached",
-        "raise it: `ulimit -n 65536`, for a service LimitNOFILE=65536, for watches `sysctl fs.inotify.max_user_watches=524288`",
+        "raise it: `ulimit -n 65536`, for a service LimitNOFILE=65536, for watches `sysctl "
+        "fs.inotify.max_user_watches=524288`",
         ERRNO,
     ),
     Row(
         "limit-reached",
         HOST,
         (
-            r"(?:can't start new thread|pthread_create (?:failed|failure)|fork: (?:retry: )?Resource temporarily unavailable)",
+            (
+                r"(?:can't start new thread|pthread_create (?:failed|failure)|"
+                r"fork: (?:retry: )?Resource temporarily unavailable)"
+            ),
             r"Thread creation via pthread_create\(\) failed",
             r"OpenBLAS blas_thread_init: pthread_create failed",
         ),
-        "the system starts no more processes or threads for this user: a limit of the user, the container or the service is reached",
-        "`ulimit -u` shows the user's; raise it, in a container with `--pids-limit=-1`; an old Docker also needs `--security-opt "
+        "the system starts no more processes or threads for this user: a limit of the user, the container or the "
+        "service is reached",
+        "`ulimit -u` shows the user's; raise it, in a container with `--pids-limit=-1`; an old Docker also needs "
+        "`--security-opt "
         "seccomp=unconfined` for a new image; OPENBLAS_NUM_THREADS=1 asks for fewer threads",
         ERRNO,
     ),
@@ -259,10 +276,13 @@ ROWS = (
         HOST,
         (
             r"(?P<library>[\w./+-]*)[: ]*cannot load any more object with static TLS",
-            r"(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",),
-        "the library {library} needs thread-local storage (a static TLS block), and libraries that were loaded before have used it up; often "
+            r"(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",
+        ),
+        "the library {library} needs thread-local storage (a static TLS block), and libraries that were loaded "
+        "before have used it up; often "
         "OpenMP's libgomp",
-        "have it loaded first: `LD_PRELOAD={library}` before the command, or import its package first, in another order; a newer C library "
+        "have it loaded first: `LD_PRELOAD={library}` before the command, or import its package first, in another "
+        "order; a newer C library "
         "(glibc 2.32) or newer wheels do not need it",
         "https://manpages.debian.org/stable/manpages/ld.so.8.en.html",
     ),
@@ -294,277 +314,5 @@ ROWS = (
         "another program listens on the port already ({port})",
         "`ss -ltnp` shows which; end it, or take another port, such as `--port 8889`",
         ERRNO,
-    ),
-    Row(
-        "not-permitted",
-        HOST,
-        (),
-        "the system does not permit that: it is root's, the file is immutable, or the container lacks the right",
-        "look with `ls -ld` and `lsattr`; run as root with `sudo`, or give the container what it needs; with Tensorwright, `ansible_become: true`",
-        ERRNO,
-        behind=("package-of-the-system",),
-        rank=GENERAL,
-    ),
-    Row(
-        "file-missing",
-        HOST,
-        (),
-        "a file, directory or program that is needed is not there",
-        "look at the path that is named with `ls -ld`: it is wrong, or what brings it is not installed; `apt-file search NAME` finds a package's",
-        ERRNO,
-        rank=GENERAL,
-        quote=r"[\w./~+@-]*/[\w./+@-]+(?=['\"`]?:? ?(?:No such file|no such file))|(?<=No such file or directory: )['\"][^'\"\n]+['\"]",
-    ),
-    Row(
-        "device-missing",
-        HOST,
-        (),
-        "a device is not there, or its driver is not loaded",
-        "look with `lspci` or `ls -l /dev`, and at `dmesg`; load its driver with `modprobe`",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "disk-error",
-        HOST,
-        (
-            r"I/O error, dev \w+",
-            r"EXT4-fs error",
-            r"blk_update_request: I/O error",
-        ),
-        "a disk or a file system has errors",
-        "look with `dmesg` and `smartctl -a DEVICE`; save what is on it, check it with `fsck` while it is not mounted, and exchange the disk",
-        ERRNO,
-    ),
-    Row(
-        "arguments-too-long",
-        HOST,
-        (),
-        "a command or its environment is too long",
-        "give it fewer files at once, with `xargs`, or a shorter environment (`env` shows it)",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "file-busy",
-        HOST,
-        (),
-        "a file or device is in use, so it cannot be changed or removed",
-        "`fuser -v PATH` shows by whom; end that, and run again",
-        ERRNO,
-        rank=GENERAL,
-        transient=True,
-    ),
-    Row(
-        "file-exists",
-        HOST,
-        (),
-        "something is there already where a new file or directory shall be",
-        "look at it with `ls -la`, and move it away",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "other-file-system",
-        HOST,
-        (),
-        "a file cannot be moved or linked to another file system",
-        "use places on one file system: uv and pip copy instead with `UV_LINK_MODE=copy`; `df` shows which is where",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "file-of-other-kind",
-        HOST,
-        (),
-        "a file is where a directory is expected, or the other way round",
-        "look at the path that is named with `ls -ld`, and move away what is in the way; Docker makes a directory of a file that it shall mount and "
-        "that is not there",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "file-too-large",
-        HOST,
-        (),
-        "a file is larger than is allowed there",
-        "`ulimit -f` shows the user's limit; on a server, raise its limit for uploads; on FAT, use another file system",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "name-too-long",
-        HOST,
-        (),
-        "a file's name or path is too long",
-        "work at a shorter path (`mv` it); encrypted home directories allow only 143 characters for a name",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "call-unknown",
-        HOST,
-        (r"FATAL: kernel too old",),
-        "the kernel or the file system does not know a call that the program uses",
-        "use a newer kernel (`uname -r` shows it), or an older image; in a container, a newer Docker and libseccomp; on network disks, a local one",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "link-circle",
-        HOST,
-        (),
-        "symbolic links lead in a circle",
-        "`namei -l PATH` shows them; remove the one that leads back",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "file-system-gone",
-        HOST,
-        (),
-        "the file system behind a path has gone away: a network disk (NFS, FUSE), or a mount that was lost",
-        "`mount` shows it; `umount -l PATH` and mount it again, then `cd` anew",
-        ERRNO,
-        rank=GENERAL,
-    ),
-    Row(
-        "command-missing",
-        HOST,
-        (
-            r"executable file `(?P<command>[^`]+)` not found in \$PATH",
-            r"^error: (?:\[Errno 2\] )?No such file or directory: '(?P<command>gcc|g\+\+|cc|make|cmake|git|rustc|nvcc)'",
-            r"(?:ba|z|da|k)?sh: (?:line )?(?:\d+: )?(?:\d+: )?(?P<command>[\w./+-]+): (?:command )?not found",
-            r"(?P<command>[\w.+-]+): command not found",
-            r"Command '(?P<command>[\w.+-]+)' not found, (?:but|did you mean)",
-            r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found in \$PATH|stat [^\n]*no such file)",
-            r"(?P<command>[\w./+-]+): cannot execute: required file not found",
-            r"env: '?(?P<command>[\w.+-]+)'?: No such file or directory",
-        ),
-        "there is no program {command} here: it is not installed, not on the PATH, or a script names an interpreter that is not there",
-        "install it (`apt-get install NAME`; `apt-file search bin/NAME` finds its package), or activate the environment that has it "
-        "(`source ~/tf/bin/activate`); Debian and Ubuntu call Python `python3`",
-        SIGNALS,
-        behind=(
-            "nvidia-smi-missing",
-            "conda-not-activated",
-            "pip-missing",
-            "interpreter-missing",
-            "docker-not-installed",
-            "docker-toolkit-missing",
-            "cuda-headers-missing",
-            "make-missing",
-            "kernel-compiler",
-        ),
-        quote=r"\S+: bad interpreter",
-    ),
-    Row(
-        "not-executable",
-        HOST,
-        (),
-        "a program was found, and may not or cannot be executed",
-        "`ls -l` shows its rights (`chmod +x`), `file` what it is made for, `mount` whether its place is noexec",
-        SIGNALS,
-        rank=CONSEQUENCE,
-    ),
-    Row(
-        "container-not-started",
-        HOST,
-        (),
-        "the container could not be started; the lines before say why",
-        "look at them, and at `journalctl -u docker`",
-        SIGNALS,
-        rank=CONSEQUENCE,
-    ),
-    Row(
-        "service-setup",
-        HOST,
-        (),
-        "systemd could not set up the process of a service",
-        "`systemctl cat NAME` shows the unit, `journalctl -u NAME` what is wrong with it; after a change, `systemctl daemon-reload`",
-        SYSTEMD,
-        rank=GENERAL,
-    ),
-    Row(
-        "user-missing",
-        HOST,
-        (
-            r"Failed to determine user credentials",
-            r"no users? (?:named|with name) (?P<name>\S+)",
-            r"unable to find user (?P<name>\S+)",
-        ),
-        "a user or group does not exist on this host or in this image",
-        "`getent passwd NAME` looks for it; make it with `useradd`, or name another",
-        SYSTEMD,
-    ),
-    Row(
-        "service-failed",
-        HOST,
-        (
-            r"Job for (?P<unit>\S+?)(?:\.service)? failed",
-            r"(?P<unit>[\w@.-]+)\.service: (?:Failed with result|Main process exited|Start request repeated too quickly)",
-            r"Failed to start (?P<unit>\S+)",
-        ),
-        "the service {unit} failed to start or ended",
-        "`systemctl status NAME` and `journalctl -xeu NAME` show why; then `systemctl restart NAME`",
-        SYSTEMD,
-        behind=("fabric-manager",),
-        level=ERROR,
-        rank=CONSEQUENCE,
-    ),
-    Row(
-        "unit-missing",
-        HOST,
-        (
-            r"Unit (?P<unit>\S+?) (?:could not be found|not found|does not exist)",
-            r"Failed to \w+ (?P<unit>\S+): Unit \S+ (?:not found|not loaded)",
-        ),
-        "systemd has no unit {unit}: what brings it is not installed, or it has another name",
-        "`systemctl list-unit-files` lists all; install its package (`apt-get install NAME`), or `systemctl daemon-reload` after a new unit",
-        SYSTEMD,
-    ),
-    Row(
-        "no-systemd",
-        HOST,
-        (
-            r"System has not been booted with systemd as init system",
-            r"Failed to connect to bus: (?:Host is down|No such file)",
-        ),
-        "systemd does not run here: a container, a chroot, or WSL without it",
-        "start the program itself instead of its service; in WSL, `systemd=true` under [boot] in `/etc/wsl.conf`, then `wsl --shutdown`",
-        SYSTEMD,
-    ),
-    Row(
-        "ssh-unreachable",
-        HOST,
-        (
-            r"ssh: connect to host (?P<host>\S+) port (?P<port>\d+): ",
-            r"ssh: Could not resolve hostname (?P<host>[^\s:]+)",
-            r"kex_exchange_identification: (?:read: )?Connection",
-            r"Connection (?:closed|reset) by \S+ port \d+",
-            r"Unable to negotiate with (?P<host>\S+)",
-        ),
-        "the host {host} cannot be reached by SSH: name or address is wrong, it is down, or something keeps the port closed",
-        "`ssh -v USER@HOST` shows how far it comes; look whether the host is up, `systemctl status ssh` there, and the firewall; with "
-        "Ansible, `ansible_host` and `ansible_port`",
-        SSH,
-        behind=("ssh-host-key",),
-        programs=("ssh", "ansible"),
-        transient=True,
-    ),
-    Row(
-        "wsl-driver",
-        HOST,
-        (
-            r"/usr/lib/wsl/lib",
-            r"dxgkio_\w+: Ioctl failed",
-            r"GPU access blocked by the operating system",
-            r"dzn is not a conformant",
-        ),
-        "in WSL, the GPU comes from the driver of Windows, and that does not let it through: it is too old, or a Linux driver was installed inside",
-        "update NVIDIA's driver in Windows and `wsl --update`; remove a driver inside (`apt-get purge 'nvidia-*'`), keep `/usr/lib/wsl/lib` "
-        "on the loader's path, and `wsl --shutdown`",
-        "https://docs.nvidia.com/cuda/wsl-user-guide/",
-        level=ERROR,
     ),
 )

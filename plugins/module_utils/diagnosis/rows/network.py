@@ -5,13 +5,12 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row i
     CERTIFICATES,
     DENIALS,
     GENERAL,
-    HOST,
     NETWORK,
     PROXIES,
-    Row,
     SITE_AUTHORITY,
     SITE_INDEX,
     SITE_NETWORK,
+    Row,
 )
 
 ROWS = (
@@ -30,9 +29,12 @@ ROWS = (
             r"lookup \S+(?: on \S+)?: (?:server misbehaving|i/o timeout)",
         ),
         "a server's name cannot be resolved on this host",
-        "check the host's DNS (`getent hosts NAME`, `/etc/resolv.conf`; for containers, dns in `/etc/docker/daemon.json`); with Tensorwright, "
+        "check the host's DNS (`getent hosts NAME`, `/etc/resolv.conf`; for containers, dns in "
+        "`/etc/docker/daemon.json`); with Tensorwright, "
         "name a mirror in `tensorflow_pip_index_url`, or a proxy in `ca_certificates_https_proxy`",
         SITE_AUTHORITY,
+        quote=r"(?<=resolving ')[^']+|(?<=resolve ')[^']+|(?<=lookup )[\w.-]+(?= on |: no such)|"
+        r"(?<=resolve host: )[\w.-]+",
         transient=True,
     ),
     Row(
@@ -60,8 +62,10 @@ ROWS = (
             r"Client\.Timeout exceeded|request canceled",
         ),
         "the connection to the package index or another server could not be made or broke off",
-        "run again; try it with `curl -v URL`, look at firewall and proxy (HTTPS_PROXY), and give pip `--timeout 100 --retries 10` or a nearer "
-        "mirror (`--index-url`); with Tensorwright, `tensorflow_pip_timeout`, `tensorflow_pip_retries` and `tensorflow_pip_index_url`",
+        "run again; try it with `curl -v URL`, look at firewall and proxy (HTTPS_PROXY), and give pip `--timeout 100 "
+        "--retries 10` or a nearer "
+        "mirror (`--index-url`); with Tensorwright, `tensorflow_pip_timeout`, `tensorflow_pip_retries` and "
+        "`tensorflow_pip_index_url`",
         SITE_NETWORK,
         behind=(
             "name-unresolved",
@@ -90,7 +94,8 @@ ROWS = (
             r"unexpected EOF",
         ),
         "a download broke off in the middle",
-        "run again, with `--retries 10` or a nearer mirror (`--index-url`); with Tensorwright, it goes on with what has arrived: "
+        "run again, with `--retries 10` or a nearer mirror (`--index-url`); with Tensorwright, it goes on with what "
+        "has arrived: "
         "`tensorflow_pip_retries` and `tensorflow_pip_index_url`",
         SITE_NETWORK,
         behind=("hash-mismatch", "server-overloaded") + DENIALS,
@@ -108,7 +113,8 @@ ROWS = (
             r"too many 429 error",
         ),
         "the server, or a proxy before it, is broken or overloaded",
-        "run again later, or use a mirror (`--index-url`; another entry in `/etc/apt/sources.list`); with Tensorwright, "
+        "run again later, or use a mirror (`--index-url`; another entry in `/etc/apt/sources.list`); with "
+        "Tensorwright, "
         "`tensorflow_pip_index_url`",
         SITE_NETWORK,
         transient=True,
@@ -127,8 +133,10 @@ ROWS = (
             r"certificate issuer is unknown",
         ),
         "the server's certificate is signed by an authority that this host does not trust",
-        "put the site's CA certificate into `/usr/local/share/ca-certificates/NAME.crt` and run `update-ca-certificates`; for Python, "
-        "SSL_CERT_FILE or `python -m pip config set global.cert FILE`; on an old host, `apt-get install --reinstall ca-certificates`; with Tensorwright, "
+        "put the site's CA certificate into `/usr/local/share/ca-certificates/NAME.crt` and run "
+        "`update-ca-certificates`; for Python, "
+        "SSL_CERT_FILE or `python -m pip config set global.cert FILE`; on an old host, `apt-get install --reinstall "
+        "ca-certificates`; with Tensorwright, "
         "`ca_certificates_files`, without root `tensorflow_pip_ca_file`",
         SITE_AUTHORITY,
         behind=("clock-wrong", "certificate-expired", "certificate-name"),
@@ -158,7 +166,8 @@ ROWS = (
             r"name in the certificate does not match",
         ),
         "the server's certificate is for another name: the address is wrong, or somebody else answers there",
-        "name the server as its certificate does (`curl -v URL` shows it), in pip's index or in apt's sources; with Tensorwright, "
+        "name the server as its certificate does (`curl -v URL` shows it), in pip's index or in apt's sources; with "
+        "Tensorwright, "
         "`tensorflow_pip_index_url`",
         SITE_AUTHORITY,
     ),
@@ -174,7 +183,8 @@ ROWS = (
             r"response 407 from proxy",
         ),
         "the proxy asks for a login",
-        "put user and password into the proxy's URL: HTTPS_PROXY in the environment, Acquire::http::Proxy below `/etc/apt/apt.conf.d`; with "
+        "put user and password into the proxy's URL: HTTPS_PROXY in the environment, Acquire::http::Proxy below "
+        "`/etc/apt/apt.conf.d`; with "
         "Tensorwright, `ca_certificates_http_proxy` and `ca_certificates_https_proxy` (in a vault)",
         SITE_AUTHORITY,
     ),
@@ -191,7 +201,8 @@ ROWS = (
             r"response (?!407)\d+ from proxy",
         ),
         "the proxy does not answer, or does not let this through",
-        "check HTTPS_PROXY and HTTP_PROXY in the environment (`env | grep -i proxy`), and name what needs no proxy in NO_PROXY; with Tensorwright, "
+        "check HTTPS_PROXY and HTTP_PROXY in the environment (`env | grep -i proxy`), and name what needs no proxy "
+        "in NO_PROXY; with Tensorwright, "
         "`ca_certificates_https_proxy` and `ca_certificates_no_proxy`",
         SITE_AUTHORITY,
         behind=("proxy-login",),
@@ -207,7 +218,8 @@ ROWS = (
             r"\b40[13]\s+(?:Unauthorized|Forbidden)\b",
         ),
         "the server denies access",
-        "check the address and its login or token: pip's `--index-url` or `~/.netrc`, `/etc/apt/auth.conf.d` for apt, `docker login` for images; "
+        "check the address and its login or token: pip's `--index-url` or `~/.netrc`, `/etc/apt/auth.conf.d` for "
+        "apt, `docker login` for images; "
         "with Tensorwright, `tensorflow_pip_index_url`",
         SITE_INDEX,
         behind=PROXIES,
@@ -217,7 +229,8 @@ ROWS = (
         NETWORK,
         (r"is not a trusted or secure host and is being ignored",),
         "pip ignores an index whose address is http:, unless it is on this host",
-        "name it by https:; without a certificate, `--trusted-host HOST` or `PIP_TRUSTED_HOST=HOST` in the environment; with Tensorwright, "
+        "name it by https:; without a certificate, `--trusted-host HOST` or `PIP_TRUSTED_HOST=HOST` in the "
+        "environment; with Tensorwright, "
         "`tensorflow_pip_index_url`",
         SITE_INDEX,
     ),
@@ -226,7 +239,8 @@ ROWS = (
         NETWORK,
         (r"HTTP (?:[Ee]rror|status client error)[ :(]+404", r"404 Client Error", r"\b404\s+Not Found"),
         "the server has nothing at that address: it is wrong, or the file has moved on",
-        "for apt, `apt-get update` and run again (an old distribution has moved to its archive); otherwise check the address with `curl -I URL`; "
+        "for apt, `apt-get update` and run again (an old distribution has moved to its archive); otherwise check the "
+        "address with `curl -I URL`; "
         "with Tensorwright, `tensorflow_pip_index_url` and `tensorflow_wheel_url`",
         SITE_INDEX,
         behind=("no-wheel", "no-such-version", "apt-repository-missing"),
@@ -247,8 +261,10 @@ ROWS = (
             r"has an invalid package format",
         ),
         "a download is not the file that was expected",
-        "run again without the cache (`python -m pip install --no-cache-dir`, `rm -rf /var/lib/apt/lists/*` and `apt-get update`); if it stays, the "
-        "mirror or a proxy in between serves a damaged or foreign file; with Tensorwright, another `tensorflow_pip_index_url`",
+        "run again without the cache (`python -m pip install --no-cache-dir`, `rm -rf /var/lib/apt/lists/*` and "
+        "`apt-get update`); if it stays, the "
+        "mirror or a proxy in between serves a damaged or foreign file; with Tensorwright, another "
+        "`tensorflow_pip_index_url`",
         SITE_NETWORK,
         transient=True,  # pip takes half a file for a wrong one
     ),
@@ -266,17 +282,23 @@ ROWS = (
             r"GnuTLS recv error",
             r"gnutls_handshake\(\) failed",
             r"OpenSSL SSL_(?:read|connect)",
-            r"tls: (?:handshake failure|protocol version not supported|first record does not look like a TLS handshake)",
+            (
+                r"tls: (?:handshake failure|protocol version not supported|"
+                r"first record does not look like a TLS handshake)"
+            ),
             r"HandshakeFailure",
             r"InvalidContentType",
             r"ProtocolVersion\b",
             r"Can't connect to HTTPS URL because the SSL module is not available",
             r"No module named '?_ssl'?",
         ),
-        "the encrypted connection (TLS) could not be agreed on: the other end, or a proxy between, speaks plain HTTP or a version of TLS that this "
+        "the encrypted connection (TLS) could not be agreed on: the other end, or a proxy between, speaks plain HTTP "
+        "or a version of TLS that this "
         "side refuses, or a Python has no TLS at all",
-        "try `curl -v URL`; give the proxy by http: in HTTPS_PROXY, name the port that speaks TLS; update openssl, ca-certificates and Python "
-        "(`apt-get install --only-upgrade openssl`), and server or proxy where they are old; with Tensorwright, `ca_certificates_https_proxy`",
+        "try `curl -v URL`; give the proxy by http: in HTTPS_PROXY, name the port that speaks TLS; update openssl, "
+        "ca-certificates and Python "
+        "(`apt-get install --only-upgrade openssl`), and server or proxy where they are old; with Tensorwright, "
+        "`ca_certificates_https_proxy`",
         SITE_AUTHORITY,
         behind=CERTIFICATES + PROXIES + ("client-certificate",),
     ),
@@ -285,7 +307,8 @@ ROWS = (
         NETWORK,
         (r"tlsv13? alert certificate required",),
         "the server refuses this side's certificate, or wants one and gets none",
-        "give the client's certificate and key: `python -m pip install --client-cert FILE`, `curl --cert FILE --key FILE`, for apt "
+        "give the client's certificate and key: `python -m pip install --client-cert FILE`, `curl --cert FILE --key "
+        "FILE`, for apt "
         "Acquire::https::SslCert; look whether it has expired with `openssl x509 -enddate -in FILE`",
         SITE_AUTHORITY,
     ),
@@ -294,7 +317,8 @@ ROWS = (
         NETWORK,
         (),
         "the server does not accept the request: the address is not what it seems, or a proxy in between changes it",
-        "look at the address with `curl -v URL`, and try without the proxy (NO_PROXY); with Tensorwright, `tensorflow_pip_index_url`",
+        "look at the address with `curl -v URL`, and try without the proxy (NO_PROXY); with Tensorwright, "
+        "`tensorflow_pip_index_url`",
         SITE_INDEX,
         rank=GENERAL,
     ),

@@ -27,7 +27,8 @@ ROWS = (
             r"Cannot find bazel",
         ),
         "bazel is missing, or of another version than this source of TensorFlow needs ({wanted})",
-        "install bazelisk as bazel: it fetches the version that `.bazelversion` names; with Tensorwright, `tensorflow_method: source` brings its own",
+        "install bazelisk as bazel: it fetches the version that `.bazelversion` names; with Tensorwright, "
+        "`tensorflow_method: source` brings its own",
         BAZEL,
     ),
     Row(
@@ -42,7 +43,8 @@ ROWS = (
             r"java\.lang\.OutOfMemoryError",
         ),
         "the host's memory is too small for so many compilers at once: one was killed",
-        "build with fewer: `bazel build --jobs=4 --local_ram_resources=HOST_RAM*.5`, or add swap; with Tensorwright, `tensorflow_source_jobs` and "
+        "build with fewer: `bazel build --jobs=4 --local_ram_resources=HOST_RAM*.5`, or add swap; with Tensorwright, "
+        "`tensorflow_source_jobs` and "
         "`tensorflow_source_memory_mb`",
         BAZEL,
     ),
@@ -51,10 +53,14 @@ ROWS = (
         TOOLS,
         (
             r"(?:Error|error) downloading \[(?P<url>[^\]\s,]+)",
-            r"no such package '@(?P<package>[^']+)'[^\n]*(?:download|fetch|[Ii]llegal|Failed|failed|java\.io|GET returned)[^\n]*",
+            (
+                r"no such package '@(?P<package>[^']+)'[^\n]*(?:download|fetch|[Ii]llegal|Failed|failed|java\.io|"
+                r"GET returned)[^\n]*"
+            ),
         ),
         "bazel could not fetch something that TensorFlow is built of ({package})",
-        "run again; behind a proxy set HTTPS_PROXY; a file that was fetched elsewhere is found with `--distdir`; with Tensorwright, "
+        "run again; behind a proxy set HTTPS_PROXY; a file that was fetched elsewhere is found with `--distdir`; "
+        "with Tensorwright, "
         "`ca_certificates_https_proxy`",
         BAZEL,
         behind=DOWNLOADS,
@@ -73,8 +79,10 @@ ROWS = (
             r"Inconsistent CUDA toolkit path",
             r"no such target '(?P<name>[^']+)'",
         ),
-        "the build of TensorFlow is not set up as this source expects ({name}): an option it does not know, or CUDA or cuDNN that it does not find",
-        "run `./configure` again in the source tree and look at `.tf_configure.bazelrc`; name versions with HERMETIC_CUDA_VERSION and "
+        "the build of TensorFlow is not set up as this source expects ({name}): an option it does not know, or CUDA "
+        "or cuDNN that it does not find",
+        "run `./configure` again in the source tree and look at `.tf_configure.bazelrc`; name versions with "
+        "HERMETIC_CUDA_VERSION and "
         "HERMETIC_CUDNN_VERSION (TF_CUDA_PATHS in old ones); with Tensorwright, `tensorflow_source_options`",
         BAZEL,
         programs=("bazel", "python"),
@@ -92,9 +100,12 @@ ROWS = (
             r"ld: symbol\(s\) not found",
             r"multiple definition of",
         ),
-        "the compiler or linker failed on a source file: compiler and source do not fit together, or a header or library is missing",
-        "the first line with error: says why; use the compiler that the release was made with (clang 17 or gcc of that time; "
-        "https://www.tensorflow.org/install/source lists them), and begin anew with `bazel clean --expunge`; with Tensorwright, `tensorflow_source_compiler`",
+        "the compiler or linker failed on a source file: compiler and source do not fit together, or a header or "
+        "library is missing",
+        "the first line with error: says why; use the compiler that the release was made with (clang 17 or gcc of "
+        "that time; "
+        "https://www.tensorflow.org/install/source lists them), and begin anew with `bazel clean --expunge`; with "
+        "Tensorwright, `tensorflow_source_compiler`",
         BAZEL,
         behind=(
             "no-compiler",
@@ -153,7 +164,8 @@ ROWS = (
             r"'ipykernel' (?:is not installed|package)",
         ),
         "the Python that a notebook's kernel starts has no ipykernel, so the kernel ends at once",
-        "`python -m pip install ipykernel` with the Python that is named, then `python -m ipykernel install --user --name tf`; with Tensorwright, "
+        "`python -m pip install ipykernel` with the Python that is named, then `python -m ipykernel install --user "
+        "--name tf`; with Tensorwright, "
         "`tensorflow_users_kernels`",
         JUPYTER,
     ),
@@ -167,7 +179,8 @@ ROWS = (
             r"[Ff]ailed to start the [Kk]ernel",
         ),
         "the notebook asks for a kernel that is not there, or that does not start ({name})",
-        "`jupyter kernelspec list` shows them and where their Python is; make it with `python -m ipykernel install --user --name tf` in the environment; with "
+        "`jupyter kernelspec list` shows them and where their Python is; make it with `python -m ipykernel install "
+        "--user --name tf` in the environment; with "
         "Tensorwright, `tensorflow_users_kernels`",
         JUPYTER,
         behind=("no-ipykernel",),
@@ -183,7 +196,8 @@ ROWS = (
             r"Canceled future for execute_request message before replies were done",
         ),
         "the notebook's kernel ended: memory ran out, or a library crashed it",
-        "look at the notebook server's own log and `dmesg` for the reason; run the same program with `python` to see its last words; `free -h` and `nvidia-smi` "
+        "look at the notebook server's own log and `dmesg` for the reason; run the same program with `python` to see "
+        "its last words; `free -h` and `nvidia-smi` "
         "show memory; with Tensorwright, `tensorflow_users_memory_growth: true`",
         JUPYTER,
         rank=GENERAL,
@@ -201,7 +215,10 @@ ROWS = (
         "jupyter-versions",
         TOOLS,
         (
-            r"(?:jupyter|notebook|jupyterlab|nbconvert|traitlets|tornado|zmq|jinja2)\S*[^\n]*(?:cannot import name|has no attribute)(?s:.*)(?:notebook|jupyter)",
+            (
+                r"(?:jupyter|notebook|jupyterlab|nbconvert|traitlets|tornado|zmq|jinja2)\S*[^\n]*(?:cannot import name|"
+                r"has no attribute)(?s:.*)(?:notebook|jupyter)"
+            ),
             r"Error loading server extension (?P<name>\S+)",
         ),
         "parts of Jupyter are of versions that do not fit together ({name})",
@@ -240,7 +257,8 @@ ROWS = (
             r"Did not find branch or tag '(?P<name>[^']+)'",
         ),
         "the repository has no branch, tag or commit {name}",
-        "`git ls-remote URL` lists them; a shallow clone lacks older ones: `git fetch --unshallow --tags`; with Tensorwright, `tensorflow_source_commit`",
+        "`git ls-remote URL` lists them; a shallow clone lacks older ones: `git fetch --unshallow --tags`; with "
+        "Tensorwright, `tensorflow_source_commit`",
         GIT,
     ),
     Row(
@@ -254,7 +272,8 @@ ROWS = (
             r"fetch-pack: unexpected disconnect",
         ),
         "the transfer of a git repository broke off",
-        "run again; fetch less with `git clone --depth 1`; behind a slow proxy, `git config --global http.version HTTP/1.1` and http.postBuffer",
+        "run again; fetch less with `git clone --depth 1`; behind a slow proxy, `git config --global http.version "
+        "HTTP/1.1` and http.postBuffer",
         GIT,
         behind=DOWNLOADS,
         transient=True,
@@ -308,7 +327,8 @@ ROWS = (
         TOOLS,
         (r"UNREACHABLE! =>", r"Failed to connect to the host via ssh"),
         "Ansible cannot log in to a host",
-        "`ssh USER@HOST` has to work without a question; look at `ansible_host`, `ansible_user`, `ansible_port` and the key",
+        "`ssh USER@HOST` has to work without a question; look at `ansible_host`, `ansible_user`, `ansible_port` and "
+        "the key",
         "https://docs.ansible.com/ansible/latest/inventory_guide/connection_details.html",
         behind=(
             "ssh-login",
@@ -331,14 +351,18 @@ ROWS = (
             r"unable to (?:find|locate) collection (?P<name>\S+)",
         ),
         "Ansible does not find {name}: its collection or role is not installed",
-        "`ansible-galaxy collection install NAME`, or `ansible-galaxy install -r requirements.yml`; `ansible-galaxy collection list` shows what is there",
+        "`ansible-galaxy collection install NAME`, or `ansible-galaxy install -r requirements.yml`; `ansible-galaxy "
+        "collection list` shows what is there",
         "https://docs.ansible.com/ansible/latest/collections_guide/",
     ),
     Row(
         "ansible-undefined",
         TOOLS,
         (
-            r"(?:The task includes an option with an undefined variable|AnsibleUndefinedVariable)[^\n]*?'(?P<name>\w+)' is undefined",
+            (
+                r"(?:The task includes an option with an undefined variable|"
+                r"AnsibleUndefinedVariable)[^\n]*?'(?P<name>\w+)' is undefined"
+            ),
             r"'(?P<name>\w+)' is undefined",
         ),
         "the variable {name} is not defined",
@@ -356,7 +380,8 @@ ROWS = (
             r"We were unable to read either as JSON nor YAML",
         ),
         "a YAML file cannot be read: indentation, a colon or a quote is wrong in it",
-        "look at the line that is named; values with a colon or a brace at their begin stand in quotes; `ansible-playbook --syntax-check` tries again",
+        "look at the line that is named; values with a colon or a brace at their begin stand in quotes; "
+        "`ansible-playbook --syntax-check` tries again",
         "https://docs.ansible.com/ansible/latest/reference_appendices/YAMLSyntax.html",
         programs=("ansible", "docker", "python"),
     ),
@@ -371,7 +396,8 @@ ROWS = (
             r"Could not detect which (?:package|major) ",
         ),
         "Ansible and the host's Python do not fit together: one is too old for the other",
-        "use an ansible-core that supports the host's Python (https://docs.ansible.com/ansible/latest/reference_appendices/release_and_maintenance.html), or "
+        "use an ansible-core that supports the host's Python "
+        "(https://docs.ansible.com/ansible/latest/reference_appendices/release_and_maintenance.html), or "
         "name another in `ansible_python_interpreter`",
         "https://docs.ansible.com/ansible/latest/reference_appendices/release_and_maintenance.html",
     ),
@@ -400,7 +426,8 @@ ROWS = (
             r"TclError: no display",
         ),
         "a program wants to open a window, and there is no display here",
-        "use matplotlib without one (MPLBACKEND=Agg) and opencv-python-headless, or `ssh -X`; `xvfb-run` gives a pretended display",
+        "use matplotlib without one (MPLBACKEND=Agg) and opencv-python-headless, or `ssh -X`; `xvfb-run` gives a "
+        "pretended display",
         "https://matplotlib.org/stable/users/explain/figure/backends.html",
     ),
     Row(
@@ -415,7 +442,8 @@ ROWS = (
             r"OSError: \S+ is not a local folder and is not a valid model",
         ),
         "a model or data set could not be downloaded ({url}): its server cannot be reached, or wants a login",
-        "try the address with `curl -I URL`; log in (`huggingface-cli login`) where it asks for it; behind a proxy set HTTPS_PROXY, or copy the files by hand",
+        "try the address with `curl -I URL`; log in (`huggingface-cli login`) where it asks for it; behind a proxy "
+        "set HTTPS_PROXY, or copy the files by hand",
         "https://www.tensorflow.org/datasets/overview",
         behind=DOWNLOADS,
         rank=GENERAL,

@@ -85,7 +85,9 @@ def test_noise_around_a_failure_changes_nothing(case: dict[str, Any]) -> None:
     assert said[:1] == alone[:1]
 
 
-@pytest.mark.parametrize("prefix", ["2024-05-01T10:00:00.1234567Z ", "> ", "Aug  1 10:00:00 host app[12]: ", "web-1  | "])
+@pytest.mark.parametrize(
+    "prefix", ["2024-05-01T10:00:00.1234567Z ", "> ", "Aug  1 10:00:00 host app[12]: ", "web-1  | "]
+)
 def test_what_logs_put_before_each_line_changes_nothing(prefix: str) -> None:
     missed = []
     for case in FAILURES:

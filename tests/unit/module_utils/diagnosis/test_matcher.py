@@ -22,22 +22,122 @@ DATA = Path(__file__).with_name("outputs")
 RECORDED = sorted(DATA.glob("*/*.txt"))
 ROWS = {row.id: row for row in catalog.ROWS}
 # Commands that a remedy may name.
-COMMANDS = set(
-    """
-    2to3 ansible-galaxy ansible-playbook apt-cache apt-file apt-get apt-mark bazel cat cd chmod chown conda curl df dkms dmesg docker dpkg env export
-    file free fsck fuser getent git grep huggingface-cli journalctl jupyter ldconfig ldd locale ls lsattr lspci make modprobe mokutil mount mv namei
-    nohup nvcc nvidia-container-cli nvidia-ctk nvidia-cuda-mps-control nvidia-smi nvidia-uninstall openssl pip ptxas pyenv python python3 python3.11
-    quota rm smartctl source ss ssh ssh-keygen stat sudo sysctl systemctl systemd-run tensorflow-docker timedatectl ubuntu-drivers ulimit umount
-    uname unset update-ca-certificates update-initramfs useradd usermod uv which wsl xargs xvfb-run
-    """.split()
-)
+COMMANDS = {
+    "2to3",
+    "ansible-galaxy",
+    "ansible-playbook",
+    "apt-cache",
+    "apt-file",
+    "apt-get",
+    "apt-mark",
+    "bazel",
+    "cat",
+    "cd",
+    "chmod",
+    "chown",
+    "conda",
+    "curl",
+    "df",
+    "dkms",
+    "dmesg",
+    "docker",
+    "dpkg",
+    "env",
+    "export",
+    "file",
+    "free",
+    "fsck",
+    "fuser",
+    "getent",
+    "git",
+    "grep",
+    "huggingface-cli",
+    "journalctl",
+    "jupyter",
+    "ldconfig",
+    "ldd",
+    "locale",
+    "ls",
+    "lsattr",
+    "lspci",
+    "make",
+    "modprobe",
+    "mokutil",
+    "mount",
+    "mv",
+    "namei",
+    "nohup",
+    "nvcc",
+    "nvidia-container-cli",
+    "nvidia-ctk",
+    "nvidia-cuda-mps-control",
+    "nvidia-smi",
+    "nvidia-uninstall",
+    "openssl",
+    "pip",
+    "ptxas",
+    "pyenv",
+    "python",
+    "python3",
+    "python3.11",
+    "quota",
+    "rm",
+    "smartctl",
+    "source",
+    "ss",
+    "ssh",
+    "ssh-keygen",
+    "stat",
+    "sudo",
+    "sysctl",
+    "systemctl",
+    "systemd-run",
+    "tensorflow-docker",
+    "timedatectl",
+    "ubuntu-drivers",
+    "ulimit",
+    "umount",
+    "uname",
+    "unset",
+    "update-ca-certificates",
+    "update-initramfs",
+    "useradd",
+    "usermod",
+    "uv",
+    "which",
+    "wsl",
+    "xargs",
+    "xvfb-run",
+}
 
 
 # Values of variables and of other settings, names of packages, lines of files.
 VALUES = "|".join(
     [
-        *("native", "auto", "virtualenv", "apt", "wheels", r"\.whl", "cpu", "tensorflow", "scikit-learn", "proxy_servers", "conda-meta/pinned"),
-        *("name==1.2", "name>=1,<2", "import .+", "blacklist nouveau", "options .+", r"tf\.\S+", r"git\+ssh://", "pci=realloc", "__pycache__"),
+        *(
+            "native",
+            "auto",
+            "virtualenv",
+            "apt",
+            "wheels",
+            r"\.whl",
+            "cpu",
+            "tensorflow",
+            "scikit-learn",
+            "proxy_servers",
+            "conda-meta/pinned",
+        ),
+        *(
+            "name==1.2",
+            "name>=1,<2",
+            "import .+",
+            "blacklist nouveau",
+            "options .+",
+            r"tf\.\S+",
+            r"git\+ssh://",
+            "pci=realloc",
+            "__pycache__",
+        ),
         *("native.cgroupdriver=cgroupfs", "systemd=true", "tf_upgrade_v2"),
     ]
 )
@@ -56,25 +156,43 @@ def cases() -> list[str]:
 # What the tools print, in short, by the row that explains it.
 SHORT = {
     "disk-full": [
-        "error: Failed to install: tensorflow\n  Caused by: failed to copy file\n  Caused by: No space left on device (os error 28)",
+        (
+            "error: Failed to install: tensorflow\n  Caused by: failed to copy file\n  Caused by: No space left on "
+            "device (os error 28)"
+        ),
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
         "[Errno 28] No space left on device: '/opt/.tensorwright/tensorflow/3f9c/constraints.txt'",
     ],
     "quota-exceeded": ["OSError: [Errno 122] Disk quota exceeded: '/home/alice/x'", "cause: os error 122"],
     "certificate-untrusted": [
-        "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate>",
+        (
+            "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer "
+            "certificate>"
+        ),
         "  cause: client error (Connect)\n  cause: invalid peer certificate: UnknownIssuer",
     ],
     "proxy-login": [
-        "cause: HTTP status client error (407 Proxy Authentication Required) for url (http://index.example/simple/demo/)",
+        (
+            "cause: HTTP status client error (407 Proxy Authentication Required) for url "
+            "(http://index.example/simple/demo/)"
+        ),
         "cause: tunnel error: proxy authorization required",
-        "Could not fetch URL http://x/simple/demo/: 407 Client Error: Proxy Authentication Required for url: http://x - skipping",
+        (
+            "Could not fetch URL http://x/simple/demo/: 407 Client Error: Proxy Authentication Required for url: "
+            "http://x - skipping"
+        ),
         "<urlopen error Tunnel connection failed: 407 Proxy Authentication Required>",
         "cannot fetch uv.whl from http://index.example/simple: HTTP Error 407: Proxy Authentication Required",
     ],
     "index-denied": [
-        "error: No solution found when resolving dependencies\n\nhint: An index (http://x) returned a 403 Forbidden error.",
-        "hint: An index URL (http://x) could not be queried due to a lack of valid authentication credentials (401 Unauthorized)",
+        (
+            "error: No solution found when resolving dependencies\n\nhint: An index (http://x) returned a 403 Forbidden "
+            "error."
+        ),
+        (
+            "hint: An index URL (http://x) could not be queried due to a lack of valid authentication credentials (401 "
+            "Unauthorized)"
+        ),
         "cannot fetch uv.whl from http://index.example/simple: HTTP Error 401: Unauthorized",
         "ERROR: HTTP error 403 while getting x\n403 Client Error: Forbidden for url: https://index.example/x",
     ],
@@ -91,8 +209,10 @@ SHORT = {
             "  cause: Bad uncompressed size (got 00000534, expected 00000053) for file: demo-1.0.dist-info/METADATA"
         ),
         (
-            "error: No solution found when resolving dependencies\n  cause: Because demo==1.0 has an invalid package format and you "
-            "require demo==1.0, we can conclude that your requirements are unsatisfiable.\n\nhint: The structure of `demo` (v1.0) was "
+            "error: No solution found when resolving dependencies\n  cause: Because demo==1.0 has an invalid package "
+            "format and you "
+            "require demo==1.0, we can conclude that your requirements are unsatisfiable.\n\nhint: The structure of "
+            "`demo` (v1.0) was "
             "invalid:\n  Bad CRC (got 0d441c44, expected 88f73275) for file: demo-1.0.dist-info/METADATA"
         ),
     ],
@@ -105,13 +225,25 @@ SHORT = {
         "the package index http://index.example/simple does not offer uv-1.0.whl",
     ],
     "server-overloaded": [
-        "error: Request failed after 2 retries in 4.4s\n  cause: HTTP status server error (503 Service Unavailable) for url (x)",
+        (
+            "error: Request failed after 2 retries in 4.4s\n  cause: HTTP status server error (503 Service Unavailable) "
+            "for url (x)"
+        ),
         "cause: HTTP status client error (429 Too Many Requests) for url (http://index.example/simple/demo/)",
-        "Could not fetch URL http://x/y/: connection error: (Caused by ResponseError('too many 503 error responses')) - skipping",
+        (
+            "Could not fetch URL http://x/y/: connection error: (Caused by ResponseError('too many 503 error "
+            "responses')) - skipping"
+        ),
     ],
     "download-truncated": [
-        "error: Failed to download `demo`\n  cause: error decoding response body\n  cause: end of file before message length reached",
-        "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(5 bytes read, 5 more expected)')",
+        (
+            "error: Failed to download `demo`\n  cause: error decoding response body\n  cause: end of file before "
+            "message length reached"
+        ),
+        (
+            "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(5 bytes read, 5 more "
+            "expected)')"
+        ),
         "http://index.example/x.whl: connection broken after 50 of 100 bytes",
     ],
     "network-broken": [
@@ -270,14 +402,17 @@ def test_what_we_say_is_not_taken_for_another_s_words(row: catalog.Row) -> None:
     [
         (
             (
-                "ERROR: Cannot install demo-a and demo-b because these package versions have conflicting dependencies.\n"
-                "The conflict is caused by:\n    demo-a 1.0 depends on demo-c==1.0\n    demo-b 1.0 depends on demo-c==2.0\n"
+                "ERROR: Cannot install demo-a and demo-b because these package versions have conflicting "
+                "dependencies.\n"
+                "The conflict is caused by:\n    demo-a 1.0 depends on demo-c==1.0\n    demo-b 1.0 depends on "
+                "demo-c==2.0\n"
             ),
             "(demo-a 1.0 depends on demo-c==1.0; demo-b 1.0 depends on demo-c==2.0)",
         ),
         (
             (
-                "  × No solution found when resolving dependencies:\n  ╰─▶ Because demo-a==1.0 depends on demo-c==1.0 and demo-b==1.0\n"
+                "  × No solution found when resolving dependencies:\n  ╰─▶ Because demo-a==1.0 depends on "
+                "demo-c==1.0 and demo-b==1.0\n"
                 "      depends on demo-c==2.0, we can conclude that demo-a==1.0 and demo-b==1.0 are incompatible.\n"
             ),
             "(demo-a==1.0 depends on demo-c==1.0 and demo-b==1.0 depends on demo-c==2.0)",
@@ -285,7 +420,8 @@ def test_what_we_say_is_not_taken_for_another_s_words(row: catalog.Row) -> None:
         ("ImportError: libcudart.so.9.0: cannot open shared object file: No such file", "(libcudart.so.9.0)"),
         (
             (
-                "The following packages have unmet dependencies:\n demo-a : Depends: demo-c (= 1.0) but 2.0 is to be installed\n"
+                "The following packages have unmet dependencies:\n demo-a : Depends: demo-c (= 1.0) but 2.0 is to be "
+                "installed\n"
                 "E: Unable to correct problems, you have held broken packages.\n"
             ),
             "(demo-a : Depends: demo-c (= 1.0) but 2.0 is to be installed)",
@@ -303,13 +439,21 @@ def test_who_is_concerned_is_named(output: str, said: str) -> None:
     "output",
     [
         "Prepared 2 packages\n + async-timeout==5.0.1\n + requests-timeout==1.0\nerror: strange",
-        "Collecting tensorflow\n  Downloading tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl (620.4 MB)\nInstalling packages",
-        "RuntimeError: something that nobody has seen",
-        "Job for demo.service failed because a timeout was exceeded.",
-        "Reading package lists...\nBuilding dependency tree...\n0 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.",
         (
-            "2026-01-01 I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary is optimized to use available CPU "
-            "instructions in performance-critical operations.\nTo enable the following instructions: AVX2 FMA, in others, rebuild "
+            "Collecting tensorflow\n  Downloading tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl (620.4 "
+            "MB)\nInstalling packages"
+        ),
+        "RuntimeError: something that nobody has seen",
+        "demo.service: a timeout was exceeded.",
+        (
+            "Reading package lists...\nBuilding dependency tree...\n0 upgraded, 0 newly installed, 0 to remove and 0 not "
+            "upgraded."
+        ),
+        (
+            "2026-01-01 I tensorflow/core/platform/cpu_feature_guard.cc:210] This TensorFlow binary is optimized to "
+            "use available CPU "
+            "instructions in performance-critical operations.\nTo enable the following instructions: AVX2 FMA, in "
+            "others, rebuild "
             "TensorFlow with the appropriate compiler flags."
         ),
         "TF-TRT Warning: Could not find TensorRT",

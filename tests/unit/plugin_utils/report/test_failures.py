@@ -144,7 +144,7 @@ KEY = (
             False,
             [
                 "cause: a repository is signed with a key that this host does not have (NO_PUBKEY A4B469963BF863CC)",
-                "remedy: for NVIDIA's, run `playbooks/nvidia.yml`",
+                "remedy: fetch the repository's key from its owner",
                 "see: docs/troubleshooting.md#apt-key-missing",
             ],
         ),
