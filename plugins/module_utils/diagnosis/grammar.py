@@ -302,7 +302,7 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         ("No module named", r"No module named '?\"?(?P<module>[A-Za-z_][\w.]*)'?\"?(?!\.?\w)(?!; )", _no_module),
         (
             "but you",
-            r"(?P<by>[\w.-]+)(?:\[[^\]]*\])? \d\S* requires (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
+            r"(?<![\w.-])(?P<by>[\w.-]+)(?:\[[^\]]*\])? \d\S* requires (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
             + SPEC
             + r"(?:;[^\n]*?)?, but you(?:'ll)? have [\w.-]+ "
             + VERSION,
@@ -310,7 +310,7 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         ),
         (
             "has requirement",
-            r"(?P<by>[\w.-]+) \d\S* has requirement (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
+            r"(?<![\w.-])(?P<by>[\w.-]+) \d\S* has requirement (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
             + SPEC
             + r"[^\n]*?, but you(?:'ll)? have [\w.-]+ "
             + VERSION,
@@ -318,7 +318,7 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         ),
         (
             "which is not installed",
-            r"(?P<by>[\w.-]+)(?: \d\S*)? requires (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
+            r"(?<![\w.-])(?P<by>[\w.-]+)(?: \d\S*)? requires (?P<package>[\w.-]+)(?:\[[^\]]*\])?"
             + SPEC
             + r"[^\n]*?, which is not installed",
             _requirement,
@@ -337,7 +337,7 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         ),
         (
             "is required",
-            r"(?P<package>[A-Za-z][\w-]*)" + SPEC + r" is required[^\n]{0,60}? but found [\w-]+==" + VERSION,
+            r"(?<![\w.-])(?P<package>[A-Za-z][\w-]*)" + SPEC + r" is required[^\n]{0,60}? but found [\w-]+==" + VERSION,
             _requirement,
         ),
         (
@@ -357,14 +357,14 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         (
             "currently installed",
             (
-                r"(?P<by>\w+) requires version '(?P<wanted>[\d.]+)' or newer of '(?P<package>[\w.-]+)' \(version '(?P<ver"
+                r"(?<![\w.-])(?P<by>\w+) requires version '(?P<wanted>[\d.]+)' or newer of '(?P<package>[\w.-]+)' \(version '(?P<ver"
                 r"sion>[\d.]+)' currently installed\)"
             ),
             _requirement,
         ),
         (
             "requires",
-            r"(?P<by>[A-Za-z][\w.-]*) requires (?P<package>[A-Za-z][\w-]*) ?(?:version )?(?P<wanted>[<>=~]=? ?\d[\w.]"
+            r"(?<![\w.-])(?P<by>[A-Za-z][\w.-]*) requires (?P<package>[A-Za-z][\w-]*) ?(?:version )?(?P<wanted>[<>=~]=? ?\d[\w.]"
             r"*(?:, ?[<>=!~]+ ?\d[\w.]*)*)[,;.]? (?:but |found|got|you have|have|current|and )[^\n]{0,40}?" + VERSION,
             _requirement,
         ),

@@ -70,7 +70,7 @@ ROWS = (
         (
             r"The following packages are not available from current channels",
             r"nothing provides (?:requested )?(?P<package>[\w.-]+)",
-            r"(?P<package>[\w.-]+) (?:[^\n]*)does not exist \(perhaps a typo or a missing channel\)",
+            r"(?<![\w.-])(?P<package>[\w.-]+) (?:[^\n]*)does not exist \(perhaps a typo or a missing channel\)",
         ),
         "none of conda's channels has that package, or not in that version or for this platform",
         "look with `conda search -c conda-forge NAME`, and add the channel: `-c conda-forge`; what conda does not "

@@ -185,7 +185,7 @@ ROWS = (
             r"The \\?\"(?P<package>[\w-]+)\\?\" package has been removed",
             r"You tried to install \"(?P<package>pytorch)\"",
             r"package (?P<package>[\w-]+) is a placeholder",
-            r"(?P<package>[\w-]+) is (?:a )?(?:deprecated|placeholder|fake)[^\n]*(?:use|install) [^\n]*instead",
+            r"(?<![\w.-])(?P<package>[\w-]+) is (?:a )?(?:deprecated|placeholder|fake)[^\n]*(?:use|install) [^\n]*instead",
             r"(?:The )?\"?(?P<package>tensorflow-gpu)\"? package has been removed",
             r"TF_REMOVAL_WARNING",
             r"The '(?P<package>sklearn)' PyPI package is deprecated",

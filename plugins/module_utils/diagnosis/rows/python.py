@@ -82,7 +82,7 @@ ROWS = (
         (
             r"requires a different Python: (?P<python>[\d.]+) not in '(?P<wanted>[^']+)'",
             r"requires Python '(?P<wanted>[^']+)' but the running Python is (?P<python>[\d.]+)",
-            r"(?P<package>[\w.-]+) requires Python\s?(?P<wanted>[<>=~!][^\s;]*)[^\n]*",
+            r"(?<![\w.-])(?P<package>[\w.-]+) requires Python\s?(?P<wanted>[<>=~!][^\s;]*)[^\n]*",
             r"Python (?P<wanted>[\d.]+(?: or (?:later|newer|higher))?)\+? is required",
             r"future feature annotations is not defined",
             r"Unsupported Python version",
@@ -121,7 +121,7 @@ ROWS = (
             r"/ld: cannot find -l(?P<header>[\w.+-]+)",
             r"pkg-config: (?:command )?not found",
             r"(?:hdf5|libhdf5|HDF5)[^\n]*(?:not found|Unable to (?:load|find))",
-            r"(?P<header>\w+_config|mysql_config): not found",
+            r"(?<![\w.-])(?P<header>\w+_config|mysql_config): not found",
         ),
         "something is built here, and a library or header for it is missing: {header}",
         "`apt-file search {header}` names the package (its name ends in -dev): `apt-get install` it; or use a Python "

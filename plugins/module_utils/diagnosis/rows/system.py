@@ -163,10 +163,10 @@ ROWS = (
                 r"nvcc)'"
             ),
             r"(?:ba|z|da|k)?sh: (?:line )?(?:\d+: )?(?:\d+: )?(?P<command>[\w./+-]+): (?:command )?not found",
-            r"(?P<command>[\w.+-]+): command not found",
+            r"(?<![\w.-])(?P<command>[\w.+-]+): command not found",
             r"Command '(?P<command>[\w.+-]+)' not found, (?:but|did you mean)",
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found in \$PATH|stat [^\n]*no such file)",
-            r"(?P<command>[\w./+-]+): cannot execute: required file not found",
+            r"(?<![\w.-])(?P<command>[\w./+-]+): cannot execute: required file not found",
             r"env: '?(?P<command>[\w.+-]+)'?: No such file or directory",
         ),
         "there is no program {command} here: it is not installed, not on the PATH, or a script names an interpreter "
@@ -234,7 +234,7 @@ ROWS = (
         (
             r"Job for (?P<unit>\S+?)(?:\.service)? failed",
             (
-                r"(?P<unit>[\w@.-]+)\.service: (?:Failed with result|Main process exited|"
+                r"(?<![\w.-])(?P<unit>[\w@.-]+)\.service: (?:Failed with result|Main process exited|"
                 r"Start request repeated too quickly)"
             ),
             r"Failed to start (?P<unit>\S+)",
