@@ -8,7 +8,7 @@ module: explain
 short_description: What an output means, and what to do about it
 version_added: 0.1.0
 description:
-  - Reads the output of any program, a whole log or three lines, and names the most likely cause first, with what it quotes and the remedy.
+  - Reads the output of any program, a whole log or three lines, and names the most likely cause first, with a quotation and a remedy.
   - Of a long output both ends are read, and what looks like a failure in between.
   - Changes nothing.
 author: The Tensorwright developers (@tensorwright)
@@ -35,7 +35,7 @@ findings:
   returned: always
   type: list
   elements: dict
-  sample: [{id: disk-full, cause: the disk is full, remedy: free space on it, quote: No space left on device, variable: tensorflow_path}]
+  sample: [{id: disk-full, cause: the disk is full, remedy: free space, quote: No space left on device, variable: tensorflow_path}]
 text:
   description: The same for people.
   returned: always

@@ -349,7 +349,7 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
         (
             "this version of",
             (
-                r"(?P<package>[A-Za-z]\w*)(?: is)? version (?P<version>\d[\d.]*),? but this version of (?P<by>\w+) requir"
+                r"(?<![\w.-])(?P<package>[A-Za-z]\w*)(?: is)? version (?P<version>\d[\d.]*),? but this version of (?P<by>\w+) requir"
                 r"es (?:\w+ )?(?:version )?(?P<wanted>[<>=]* ?[\d.]+)"
             ),
             _requirement,

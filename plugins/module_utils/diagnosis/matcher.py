@@ -32,6 +32,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row i
 without_logins = printable.without_logins
 
 QUOTED = 4  # more names than these say no more
+READABLE = 1000  # characters of a line that is quoted from
 LONGEST = 300  # characters of a quotation
 MOST = 40  # places of one phrase that are looked at
 FEW = 2  # plain lines that may follow a warning that somebody shows by itself
@@ -210,11 +211,16 @@ def _known(text: str, names: Dict[str, str]) -> bool:
     return any(names.get(name) for name in re.findall(r"\{(\w+)\}", text))
 
 
+@functools.lru_cache(maxsize=2)
+def _quotable(output: str) -> str:
+    """Return an output without the lines that nobody would read, and with its sentences in one line."""
+    return WRAPPED.sub(" ", "\n".join(line for line in output.split("\n") if len(line) <= READABLE))
+
+
 def quoted(row: Row, output: str) -> str:
     """Return the words of an output that name what is concerned, or nothing."""
     words: List[str] = []
-    whole = WRAPPED.sub(" ", output)
-    for match in _pattern(row.quote).finditer(whole) if row.quote else ():
+    for match in _pattern(row.quote).finditer(_quotable(output)) if row.quote else ():
         text = " ".join(match.group(0).split())
         if text not in words:
             words.append(text)

@@ -444,10 +444,8 @@ ROWS = (
         "apt-nvidia-mixed",
         APT,
         (
-            (
-                r"(?s)unmet dependencies:(?=(?:(?!\nE: ).)*\b(?:lib)?(?:nvidia|cuda|"
-                r"xserver-xorg-video-nvidia)[\w.-]*)(?:(?!\nE: ).)*?(?P<package>\S*nvidia\S*) : "
-            ),
+            r"^ *(?P<package>(?:lib)?(?:nvidia|cuda|xserver-xorg-video-nvidia)[\w.+:-]*) : (?:Pre)?(?:Depends|Breaks|Conflicts): ",
+            r"^ *[\w.+:-]+ : (?:Pre)?(?:Depends|Breaks|Conflicts): (?P<package>(?:lib)?(?:nvidia|cuda)[\w.+:-]*)",
         ),
         "packages of several versions of the NVIDIA driver are mixed, or two repositories (the distribution's and "
         "NVIDIA's) offer different ones: {package}",

@@ -65,7 +65,7 @@ ROWS = (
             r"repository does not exist or may require",
             r"[Nn]ot [Ff]ound: manifest",
             r"no such image:? (?P<image>\S+)",
-            r"\b(?:docker\.io|\S+/\S+):\S+: not found",
+            r"(?<!\S)[\w.-]+(?:/[\w.-]+)+:[\w.-]+: not found",
         ),
         "the registry has no such image or tag, or shows it only after a login",
         "check name and tag, and `docker login` for a registry that asks for it; with Tensorwright, let the plan "

@@ -275,8 +275,8 @@ ROWS = (
         "static-tls",
         HOST,
         (
-            r"(?<![\w.-])(?P<library>[\w./+-]*)[: ]*cannot load any more object with static TLS",
-            r"(?<![\w.-])(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",
+            r"(?<![\w./+-])(?P<library>[\w./+-]*)[: ]*cannot load any more object with static TLS",
+            r"(?<![\w./+-])(?P<library>[\w./+-]*\.so[\w.]*): cannot allocate memory in static TLS block",
         ),
         "the library {library} needs thread-local storage (a static TLS block), and libraries that were loaded "
         "before have used it up; often "

@@ -323,9 +323,9 @@ ROWS = (
         "interpreter-gone",
         PACKAGES,
         (
-            r"(?P<script>/\S+?): (?P<path>/[^\s:]+): bad interpreter",
+            r"(?<!\S)(?P<script>/\S+?): (?P<path>/[^\s:]+): bad interpreter",
             (
-                r"(?P<script>\S+): cannot execute: required file "
+                r"(?<!\S)(?P<script>\S+): cannot execute: required file "
                 r"not found"
             ),
         ),

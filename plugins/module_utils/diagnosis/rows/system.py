@@ -34,8 +34,7 @@ ROWS = (
         "search NAME` finds a package's",
         ERRNO,
         rank=GENERAL,
-        quote=r"[\w./~+@-]*/[\w./+@-]+(?=['\"`]?:? ?(?:No such file|no such file))|"
-        r"(?<=No such file or directory: )['\"][^'\"\n]+['\"]",
+        quote=r"(?<![\w./~+@-])[~.]?/[\w./+@-]+(?=['\"`]?: ?[Nn]o such file)|(?<=No such file or directory: )['\"][^'\"\n]+['\"]",
     ),
     Row(
         "device-missing",
@@ -166,7 +165,7 @@ ROWS = (
             r"(?<![\w.-])(?P<command>[\w.+-]+): command not found",
             r"Command '(?P<command>[\w.+-]+)' not found, (?:but|did you mean)",
             r"exec: \"(?P<command>[^\"]+)\": (?:executable file not found in \$PATH|stat [^\n]*no such file)",
-            r"(?<![\w.-])(?P<command>[\w./+-]+): cannot execute: required file not found",
+            r"(?<![\w./+-])(?P<command>[\w./+-]+): cannot execute: required file not found",
             r"env: '?(?P<command>[\w.+-]+)'?: No such file or directory",
         ),
         "there is no program {command} here: it is not installed, not on the PATH, or a script names an interpreter "
@@ -186,7 +185,7 @@ ROWS = (
             "make-missing",
             "kernel-compiler",
         ),
-        quote=r"\S+: bad interpreter",
+        quote=r"(?<!\S)\S+: bad interpreter",
     ),
     Row(
         "not-executable",

@@ -162,7 +162,7 @@ ROWS = (
         "tensorwright_trust_receipts=false` builds a new release",
         "https://manpages.debian.org/stable/manpages/ld.so.8.en.html",
         behind=LIBRARIES + ("no-execution",),
-        quote=r"[\w+-]+\.so[.\d]*(?=: cannot open)|(?<=shared libraries: )[\w.+-]+",
+        quote=r"(?<![\w./~+@-])[\w+-]+\.so[.\d]*(?=: cannot open)|(?<=shared libraries: )[\w.+-]+",
     ),
     Row(
         "numpy-old",

@@ -122,7 +122,7 @@ ROWS = (
             "disk-full",
             "memory-short",
         ),
-        quote=r"\S+:\d+:\d+: (?:fatal )?error: [^\n]+|undefined reference to [^\n]+",
+        quote=r"(?<!\S)\S+:\d+:\d+: (?:fatal )?error: [^\n]+|undefined reference to [^\n]+",
         level=ERROR,
         rank=GENERAL,
     ),
