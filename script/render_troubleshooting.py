@@ -32,13 +32,13 @@ docker run --gpus all my-image 2>&1 | script/explain
 script/explain --format json train.log
 ```
 
-Where the collection is installed, `ansible-playbook tensorwright.fleet.explain -e explain_file=train.log` does the same. The most likely
-cause comes first. Only what failed is told: warnings, notices and optional libraries on a host without a GPU are not. What no row of the
-table below knows is looked up by its error code (of CUDA and its libraries, the system, HTTP, TLS, conda, the kernel driver's Xid) or read
-by the grammar of the error; what stays unknown is said to be unknown, and its telling line quoted.
+Where the collection is installed, `ansible-playbook tensorwright.fleet.explain -e explain_file=train.log` does the same. The most
+likely cause comes first. Only what failed is told: warnings, notices and optional libraries on a host without a GPU are not. What no
+row of the table below knows is looked up by its error code (of CUDA and its libraries, the system, HTTP, TLS, conda, the driver's
+Xid) or read by the grammar of the error; what stays unknown is said to be unknown, and its telling line quoted.
 
-When a step of a run fails, Tensorwright holds what was printed against the same table, whichever program printed it, and tells the cause
-and what to do, once for all hosts that have the same trouble. All that was printed is in a file that the end of the run names.
+When a step of a run fails, Tensorwright holds what was printed against the same table, whichever program printed it, and tells the
+cause and what to do, once for all hosts that have the same trouble. All that was printed is in a file that the end of the run names.
 
 `playbooks/diagnose.yml` does the same on machines that others have installed: it looks at their Pythons, TensorFlow, driver, Docker and
 apt sources, and changes nothing.

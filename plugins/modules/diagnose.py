@@ -43,6 +43,13 @@ sessions:
   type: list
   elements: dict
   sample: [{interpreter: /opt/tensorflow/bin/python, tensorflow: 2.21.0, python: 3.11.2, greeting: "Hello, TensorFlow!", user: nobody}]
+host:
+  description:
+    - What the host is; C(cgroup) is the version of the control groups, C(inside) is C(container), C(WSL) or empty.
+    - C(login) is what the login shell of O(user) sets that changes which libraries and packages are found.
+  returned: always
+  type: dict
+  sample: {cgroup: "2", inside: "", kernel: 6.1.0-18-amd64}
 findings:
   description: What is wrong; C(id) is the row of the table of known troubles, or null; C(sentence) has all of it but the output.
   returned: always

@@ -20,11 +20,13 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.common import s
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import interpreters
 from ansible_collections.tensorwright.fleet.plugins.module_utils.environments import session_test as session
+from ansible_collections.tensorwright.fleet.plugins.module_utils.facts import probes
 from ansible_collections.tensorwright.fleet.plugins.module_utils.nvidia import pci
 from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import session_test as session_program
 
 PAGE = "see docs/troubleshooting.md#"
 TAIL = 4000  # characters of output that are looked at
+SHORT = 20  # seconds for a program that only answers a question
 SECONDS = 300  # a first import from a cold network disk is slow
 BINARIES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONDA_HOMES = ("miniconda3", "miniforge3", "mambaforge", "anaconda3", "conda")
@@ -68,6 +70,7 @@ class Host(object):
         self.me = pwd.getpwuid(os.geteuid())
         self.wanted = user
         self.directory = ""
+        self.login = {}  # type: Dict[str, str]  # what the user's login shell sets
 
     def __enter__(self) -> "Host":
         self.directory = tempfile.mkdtemp(prefix="tensorwright-diagnosis-", dir="/tmp")
@@ -94,7 +97,14 @@ class Host(object):
             with contextlib.suppress(OSError):
                 safe_tree.remove(home)
 
-    def run(self, command: List[str], entry: Optional[pwd.struct_passwd] = None, stdin: str = "") -> Answer:
+    def run(
+        self,
+        command: List[str],
+        entry: Optional[pwd.struct_passwd] = None,
+        stdin: str = "",
+        seconds: int = SECONDS,
+        **more: str,
+    ) -> Answer:
         """Run a command, as a user where one is named, and return how it ended and what it printed."""
         entry = entry or self.me
         with self.home_of(entry) as home:
@@ -107,6 +117,9 @@ class Host(object):
                 "TF_CPP_MIN_LOG_LEVEL": "1",
             }
             env.update({name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")})
+            if entry is not self.me or self.wanted == self.me.pw_name:
+                env.update(self.login)
+            env.update(more)
             try:
                 done = subprocess.run(
                     command,
@@ -116,11 +129,11 @@ class Host(object):
                     cwd=home,
                     env=env,
                     preexec_fn=_becoming(entry) if entry.pw_uid != os.geteuid() else None,
-                    timeout=SECONDS,
+                    timeout=seconds,
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                return Answer(1, "{} did not end within {} s".format(command[0], SECONDS))
+                return Answer(1, "{} did not end within {} s".format(command[0], seconds))
             except OSError as error:
                 return Answer(1, str(error))
         output = done.stdout.decode("utf-8", "replace")
@@ -221,8 +234,9 @@ def look_at_apt(host: Host) -> List[Finding]:
     complaints = [
         line for line in update.output.splitlines() if re.match(r"[EWN]: ", line) and not line.startswith("N: ")
     ]
-    if complaints:
-        found.append(Finding("apt", "\n".join(complaints)))
+    said = "\n".join(complaints)
+    if matcher.claims(said) or matcher.failure(said):  # other warnings are no failures
+        found.append(Finding("apt", said))
     check = host.run(["apt-get", "-c", settings, "-q", "-o", "Debug::NoLocking=true", "check"])
     if check.status and not any(line in update.output for line in check.output.splitlines() if line.startswith("E: ")):
         found.append(Finding("apt", check.output))
@@ -230,6 +244,63 @@ def look_at_apt(host: Host) -> List[Finding]:
     if audit.output.strip():
         found.append(Finding("dpkg", audit.output))
     return found
+
+
+# --- what text cannot tell ----------------------------------------------------------------------------------------------
+
+
+def look_at_rest(
+    host: Host, sound: List[Dict[str, Any]], paths: Iterable[str], devices: str = pci.DEVICES
+) -> List[Finding]:
+    """Return what the programs' own words do not tell: of the driver, the GPUs' use, disks, packages and Docker."""
+
+    def asked(*command: str) -> str:
+        answer = host.run(list(command), seconds=SHORT) if shutil.which(command[0], path=BINARIES) else Answer(1, "")
+        return "" if answer.status else answer.output
+
+    there = pci.gpus(pci.nvidia_devices(devices))
+    found = list(probes.disks(list(probes.PLACES) + list(paths)))
+    if there:
+        found += probes.versions(
+            probes.kernel_version(), probes.library_version(), asked("modinfo", "-F", "version", "nvidia").strip()
+        )
+        found += probes.nouveau([gpu["address"] for gpu in there], devices)
+        found += probes.modules(asked("dkms", "status"), os.uname().release)
+        found += probes.kernel_messages(
+            asked("dmesg") or asked("journalctl", "-k", "-b", "--no-pager", "-q", "-n", "5000")
+        )
+        found += probes.fabric(
+            pci.nvswitches(pci.nvidia_devices(devices)), asked("systemctl", "is-active", "nvidia-fabricmanager")
+        )
+        query = ("--format=csv,noheader,nounits",)
+        found += probes.memory(
+            asked("nvidia-smi", "--query-gpu=index,memory.free,memory.total", *query),
+            asked("nvidia-smi", "--query-compute-apps=pid,process_name,used_memory", *query),
+        )
+        found += probes.containers(len(there), asked("docker", "info", "--format", "{{json .}}"))
+        for python, user, said in probes.idle(len(there), sound):
+            log = host.run([python, "-B", "-c", GPUS], pwd.getpwnam(user), TF_CPP_MIN_LOG_LEVEL="0").output
+            found.append(("{0} as user {1}".format(python, user), "{0}\n{1}".format(said, log)))
+    for one in sound:
+        python, user = str(one["interpreter"]), pwd.getpwnam(str(one["user"]))
+        checked = host.run([python, "-B", "-c", probes.RECORD], user, seconds=3 * SHORT)
+        if checked.output.strip() and not checked.status:
+            found.append((python, checked.output))
+    return [finding for finding in (Finding(*said) for said in found) if matcher.claims(finding.output)]
+
+
+GPUS = "import tensorflow as tf; getattr(getattr(tf, 'config', None), 'list_physical_devices', list)('GPU')"
+
+
+def login_variables(host: Host) -> Dict[str, str]:
+    """Return what the login shell of the user asked for sets; nothing where nobody is asked for."""
+    if not host.wanted:
+        return {}
+    entry = pwd.getpwnam(host.wanted)
+    shell = entry.pw_shell if os.path.basename(entry.pw_shell or "") in ("bash", "sh", "dash", "zsh") else "/bin/sh"
+    return probes.variables(
+        host.run([shell, "-lc", "env"], entry, seconds=SHORT, HOME=entry.pw_dir, PWD=entry.pw_dir).output
+    )
 
 
 # --- what that means ----------------------------------------------------------------------------------------------------
@@ -257,6 +328,16 @@ def explained(finding: Finding) -> List[Dict[str, Optional[str]]]:
 def look(paths: Iterable[str], user: str = "", devices: str = pci.DEVICES) -> Dict[str, Any]:
     """Look at everything."""
     with Host(user) as host:
-        sound, wrong = look_at_tensorflow(host, [os.path.expanduser(path) for path in paths])
+        host.login = login_variables(host)
+        places = [os.path.expanduser(path) for path in paths]
+        sound, wrong = look_at_tensorflow(host, places)
         wrong += look_at_driver(host, devices) + look_at_docker(host) + look_at_apt(host)
-    return {"sessions": sound, "findings": [one for finding in wrong for one in explained(finding)]}
+        wrong += look_at_rest(host, sound, places, devices)
+        around = dict(probes.surroundings(), **({"login": host.login} if host.login else {}))
+    found = [one for finding in wrong for one in explained(finding)]
+    seen = {(one["about"], one["id"]): one for one in reversed(found)}  # one cause is told once of one thing
+    return {
+        "sessions": sound,
+        "findings": [one for one in found if seen[one["about"], one["id"]] is one],
+        "host": around,
+    }

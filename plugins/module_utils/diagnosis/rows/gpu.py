@@ -60,6 +60,7 @@ ROWS = (
             r"Failed to initialize NVML: Driver/library version mismatch",
             r"kernel version \S+ does not match DSO version",
             r"API mismatch: the client has the version",
+            r"the driver in the kernel is \S+, its library \S+, the module on disk \S+",
         ),
         "the driver was updated, and the old one still runs in the kernel",
         "reboot the host: `systemctl reboot`",
@@ -159,6 +160,7 @@ ROWS = (
             r"OOM when allocating tensor",
             r"[Ff]ailed to allocate .* from device",
             r"CUDA out of memory",
+            r"GPU \d+ has \d+ of \d+ MiB free",
         ),
         "the GPU's memory is used up; one TensorFlow process takes nearly all of it",
         "see who has it with `nvidia-smi`, and end what is not needed; start with `TF_FORCE_GPU_ALLOW_GROWTH=true`, "
@@ -283,7 +285,8 @@ ROWS = (
         GPU,
         (
             (
-                r"NVRM: The NVIDIA (?P<gpu>[^\n]*?) installed in this system is\s+(?:NVRM:\s+)?supported through the NVID"
+                r"NVRM: The NVIDIA (?P<gpu>[^\n]*?) installed in this system is\s+(?:NVRM:\s+)?supported through the "
+                r"NVID"
                 r"IA (?P<branch>\S+) [Ll]egacy"
             ),
             r"is not supported by (?:the )?(?:open|proprietary|NVIDIA)[^\n]*(?:driver|kernel modules)",
@@ -346,7 +349,8 @@ ROWS = (
         GPU,
         (
             (
-                r"could not insert '?(?P<module>nvidia[\w-]*)'?: (?:Invalid (?:argument|module format)|Exec format error|"
+                r"could not insert '?(?P<module>nvidia[\w-]*)'?: (?:Invalid (?:argument|module format)|"
+                r"Exec format error|"
                 r"Unknown symbol)"
             ),
             r"(?P<module>nvidia[\w-]*): (?:version magic|disagrees about version of symbol|Unknown symbol)",
@@ -444,5 +448,30 @@ ROWS = (
         "Tensorwright, "
         "`tensorflow_version`",
         "compatibility.md#gpus",
+    ),
+    Row(
+        "gpu-idle",
+        GPU,
+        (r"(?P<there>\d+) GPUs? on the bus, and the session uses (?P<used>\d+)",),
+        "the host has {there} GPU, and TensorFlow computes on the CPU or on fewer (it uses {used})",
+        "look with `nvidia-smi -L` whether the driver sees them; `unset CUDA_VISIBLE_DEVICES`; install a build with "
+        "CUDA and its libraries: `python -m pip "
+        "install 'tensorflow[and-cuda]'`; with Tensorwright, `tensorflow_device: gpu`",
+        "https://www.tensorflow.org/guide/gpu",
+        behind=(
+            "cuda-library-missing",
+            "cudnn-missing",
+            "driver-library-missing",
+            "driver-not-running",
+            "nvml-mismatch",
+            "driver-old",
+            "no-cuda-device",
+            "gpu-unknown-error",
+            "fabric-manager",
+            "nouveau-has-the-gpu",
+            "gpu-too-old",
+            "gpu-permission",
+            "cuda-compat",
+        ),
     ),
 )

@@ -274,7 +274,8 @@ ROWS = (
         (
             r"wrong version number",
             r"record layer failure",
-            r"(?:UNSUPPORTED|unsupported)[_ ](?:PROTOCOL|protocol)",
+            r"UNSUPPORTED_PROTOCOL",
+            r"unsupported protocol",
             r"(?:dh key too small|DH_KEY_TOO_SMALL|ca md too weak|CA_MD_TOO_WEAK|ee key too small)",
             r"EOF occurred in violation of protocol",
             r"unexpected eof while reading",

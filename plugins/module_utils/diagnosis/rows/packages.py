@@ -185,7 +185,10 @@ ROWS = (
             r"The \\?\"(?P<package>[\w-]+)\\?\" package has been removed",
             r"You tried to install \"(?P<package>pytorch)\"",
             r"package (?P<package>[\w-]+) is a placeholder",
-            r"(?<![\w.-])(?P<package>[\w-]+) is (?:a )?(?:deprecated|placeholder|fake)[^\n]*(?:use|install) [^\n]*instead",
+            (
+                r"(?<![\w.-])(?P<package>[\w-]+) is (?:a )?(?:deprecated|placeholder|fake)[^\n]*(?:use|"
+                r"install) [^\n]*instead"
+            ),
             r"(?:The )?\"?(?P<package>tensorflow-gpu)\"? package has been removed",
             r"TF_REMOVAL_WARNING",
             r"The '(?P<package>sklearn)' PyPI package is deprecated",
@@ -281,5 +284,15 @@ ROWS = (
         "Tensorwright, the plan pins them "
         "(`site.yml`)",
         PINS,
+    ),
+    Row(
+        "installation-damaged",
+        PACKAGES,
+        (r"RECORD of (?P<package>[\w.-]+) names \d+ files that are not there",),
+        "the installation of {package} is damaged: files that it brought are missing or of another size",
+        "`python -m pip install --force-reinstall --no-deps {package}`; with Tensorwright, `-e "
+        "tensorwright_trust_receipts=false` builds a new release",
+        INSTALL_ERRORS,
+        quote=r"RECORD of [^\n]+",
     ),
 )

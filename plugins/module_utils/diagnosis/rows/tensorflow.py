@@ -340,7 +340,7 @@ ROWS = (
         "operations, or an older release",
         "look with `python -c 'import tensorflow as tf; print(tf.__version__, tf.test.is_built_with_cuda())'`; "
         "import the package that has the operation "
-        "(tensorflow_text, tensorflow_addons) before the model is loaded, or upgrade TensorFlow; with Tensorwright, "
+        "(tensorflow-text, tensorflow-addons) before the model is loaded, or upgrade TensorFlow; with Tensorwright, "
         "`tensorflow_device: gpu`",
         "https://www.tensorflow.org/api_docs/python/tf/errors/UnimplementedError",
         rank=GENERAL,
@@ -470,7 +470,7 @@ ROWS = (
         TENSORFLOW,
         (r"File system scheme '(?P<scheme>[^']+)' not implemented",),
         "this TensorFlow cannot read addresses that begin with {scheme}://",
-        "`python -m pip install tensorflow-io` in the version for this TensorFlow and `import tensorflow_io` in the "
+        "`python -m pip install tensorflow-io` in the version for this TensorFlow and import it in the "
         "program, or copy the files; with "
         "Tensorwright, `tensorflow_pip_extra_packages: [tensorflow-io]`",
         "https://www.tensorflow.org/io",

@@ -194,3 +194,35 @@ def test_another_user_tries_it(programs: Path) -> None:
 def test_a_user_who_does_not_exist_is_an_error(programs: Path) -> None:
     with pytest.raises(KeyError), findings.Host("nobody-like-this") as host:
         host.user("/")
+
+
+# --- what text cannot tell --------------------------------------------------------------------------------------------
+
+
+def test_a_gpu_that_the_session_does_not_use_is_told_with_its_reason(programs: Path, gpu: str, tmp_path: Path) -> None:
+    theirs = environment(tmp_path / "theirs")
+    answer = look(theirs, devices=gpu)
+    told = {finding["id"]: finding for finding in answer["findings"] if finding["about"].startswith(f"{theirs}/")}
+    assert list(told) == ["gpu-idle"]
+    assert "1 GPU" in told["gpu-idle"]["cause"]
+
+
+def test_a_file_that_an_installation_lacks_is_told(programs: Path, tmp_path: Path) -> None:
+    theirs = environment(tmp_path / "theirs")
+    information = theirs / "lib" / "tensorflow-2.20.0.dist-info"
+    information.mkdir(exist_ok=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorflow\nVersion: 2.20.0\n")
+    (information / "RECORD").write_text("tensorflow/lost.py,sha256=x,12\ntensorflow/__init__.py,,\n")
+    (finding,) = look(theirs)["findings"]
+    assert finding["id"] == "installation-damaged"
+    assert "tensorflow/lost.py" in finding["cause"]
+
+
+def test_the_session_is_tried_with_what_the_login_shell_sets(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "login_variables", lambda _host: {"LD_LIBRARY_PATH": "/opt/theirs/lib"})
+    odd = "import os\nif os.environ.get('LD_LIBRARY_PATH') == '/opt/theirs/lib': raise RuntimeError('theirs is found')"
+    answer = look(environment(tmp_path / "theirs", at_import=odd), user=ME)
+    assert answer["host"]["login"] == {"LD_LIBRARY_PATH": "/opt/theirs/lib"}
+    assert "theirs is found" in answer["findings"][0]["cause"]
