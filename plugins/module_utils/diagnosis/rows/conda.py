@@ -38,8 +38,8 @@ ROWS = (
         (
             r"-> python\[version='(?P<wanted>[^']+)'\](?s:.*?)Your python: python=*(?P<python>[\d.]+)",
             r"incompatible with the existing python installation in your environment",
-            r"(?s)(?:nothing provides|requires) python[ _](?P<wanted>[<>=\d][^\n,]*?),? (?:which|but|needed)",
-            r"python[ =](?P<python>[\d.*]+) is (?:not )?installable (?:but|because)(?s:.*)tensorflow",
+            r"(?s)(?:nothing provides|requires) python(?: |_)(?P<wanted>[<>=\d][^\n,]*?),? (?:which|but|needed)",
+            r"python(?: |=)(?P<python>[\d.*]+) is (?:not )?installable (?:but|because)(?s:.*)tensorflow",
         ),
         "the package is not made for the environment's Python: it needs another version of Python than is there "
         "({python}; wanted: {wanted})",
