@@ -244,6 +244,13 @@ def _syntax(found: Split, match: Match[str]) -> Answer:
     return None
 
 
+def _advised(_found: Split, match: Match[str]) -> Answer:
+    """Answer an ImportError that names the package in words of its own."""
+    groups = {name: value for name, value in match.groupdict().items() if value}
+    module = groups.get("module") or groups["package"].split("[")[0]
+    return "module-not-found", {"module": module, "package": groups.get("package") or distribution(module)}
+
+
 def _call(found: Split, match: Match[str]) -> Answer:
     """Answer a call with an argument that is not known, where one package calls another."""
     owners = [INSTALLED.search(path) for path in frames(found, match.start())]
@@ -390,6 +397,16 @@ RULES: Tuple[Tuple[str, Pattern[str], Callable[[Split, Match[str]], Answer]], ..
             "source was compiled with",
             r"Loaded runtime CuDNN library: (?P<there>[\d.]+) but source was compiled with: (?P<built>[\d.]+)",
             _cudnn,
+        ),
+        (
+            "pip install",
+            r"(?:Import|ModuleNotFound)Error: [^\n]*?\bpip3? install (?:--?\w+ )*(?P<package>[A-Za-z][\w.-]*(?:\[[\w,-]+\])?)",
+            _advised,
+        ),
+        (
+            "Could not import",
+            r"(?:Import|ModuleNotFound)Error: Could not import (?P<module>[A-Za-z_][\w.]*?)\.? ",
+            _advised,
         ),
         (
             "unexpected keyword argument",

@@ -101,6 +101,7 @@ ROWS = (
         "driver-old",
         GPU,
         (
+            r"The NVIDIA driver on your system is too old",
             r"driver version is insufficient for CUDA runtime version",
             r"CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
             r"PTX was compiled with an unsupported toolchain",
@@ -207,7 +208,11 @@ ROWS = (
     Row(
         "kernel-headers",
         GPU,
-        (r"Your kernel headers for kernel \S+ cannot be found", r"/lib/modules/\S+/build: No such file or directory"),
+        (
+            r"kernel headers for this kernel do not seem to be installed",
+            r"Your kernel headers for kernel \S+ cannot be found",
+            r"/lib/modules/\S+/build: No such file or directory",
+        ),
         "the headers of the running kernel are missing, without which the driver's module cannot be built",
         "`apt-get install linux-headers-$(uname -r)`; if there is no such package any more, update the kernel and "
         "reboot",
@@ -225,6 +230,7 @@ ROWS = (
         "module-not-built",
         GPU,
         (
+            r"One or more modules failed to install during autoinstall",
             r"Bad return status for module build on kernel: (?P<kernel>\S+)",
             r"DKMS make\.log for (?P<module>[\w.-]+) for kernel (?P<kernel>\S+)",
             r"nvidia.*: (?:Building|build) .*fail",
