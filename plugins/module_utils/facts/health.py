@@ -280,16 +280,26 @@ def look_at_rest(
         found += probes.containers(len(there), asked("docker", "info", "--format", "{{json .}}"))
         for python, user, said in probes.idle(len(there), sound):
             log = host.run([python, "-B", "-c", GPUS], pwd.getpwnam(user), TF_CPP_MIN_LOG_LEVEL="0").output
-            found.append(("{0} as user {1}".format(python, user), "{0}\n{1}".format(said, log)))
+            served = probes.capabilities(asked("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"), log)
+            found.append(("{0} as user {1}".format(python, user), "\n".join([said] + served + [log])))
     for one in sound:
         python, user = str(one["interpreter"]), pwd.getpwnam(str(one["user"]))
         checked = host.run([python, "-B", "-c", probes.RECORD], user, seconds=3 * SHORT)
         if checked.output.strip() and not checked.status:
             found.append((python, checked.output))
+        fits = host.run([python, "-B", "-m", "pip", "--disable-pip-version-check", "check"], user, seconds=3 * SHORT)
+        if fits.status and " requires " in fits.output:
+            found.append((python, fits.output))
     return [finding for finding in (Finding(*said) for said in found) if matcher.claims(finding.output)]
 
 
-GPUS = "import tensorflow as tf; getattr(getattr(tf, 'config', None), 'list_physical_devices', list)('GPU')"
+# TensorFlow's look for GPUs, whose log says why it uses none, and the compute capabilities that the build has code for.
+GPUS = """
+import tensorflow as tf
+getattr(getattr(tf, "config", None), "list_physical_devices", list)("GPU")
+build = getattr(getattr(tf, "sysconfig", None), "get_build_info", dict)()
+print("built for:", " ".join(build.get("cuda_compute_capabilities", [])))
+"""
 
 
 def login_variables(host: Host) -> Dict[str, str]:

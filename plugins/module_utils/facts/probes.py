@@ -124,6 +124,20 @@ def idle(there: int, sessions: Iterable[Dict[str, Any]]) -> Iterator[Tuple[str, 
             yield str(session.get("interpreter")), str(session.get("user")), said
 
 
+def capabilities(answer: str, log: str) -> List[str]:
+    """Return what is to be said of GPUs whose compute capability a build has no code for."""
+    built = re.findall(r"\b(sm|compute)_(\d+)(\d)[a-z]?\b", log.partition("built for:")[2])
+    said = []
+    for capability in sorted(set(re.findall(r"\d+\.\d+", answer))) if built else ():
+        major, minor = (int(part) for part in capability.split("."))
+        code = [(int(one), int(other)) for kind, one, other in built if kind == "sm"]
+        later = [(int(one), int(other)) for kind, one, other in built if kind == "compute"]
+        same = any(one == major and other <= minor for one, other in code)
+        if not same and not any(one <= (major, minor) for one in later):
+            said.append("compute capability {0} is not served by this build".format(capability))
+    return said
+
+
 # --- the rest of the host -----------------------------------------------------------------------------------------------
 
 

@@ -118,6 +118,7 @@ ROWS = (
         GPU,
         (
             r"no kernel image is available for execution",
+            r"compute capability [\d.]+ is not served by this build",
             r"CUDA_ERROR_NO_BINARY_FOR_GPU",
             r"CUDA_ERROR_INVALID_PTX",
         ),
@@ -476,6 +477,7 @@ ROWS = (
             "fabric-manager",
             "nouveau-has-the-gpu",
             "gpu-too-old",
+            "gpu-too-new",
             "gpu-permission",
             "cuda-compat",
         ),

@@ -226,3 +226,15 @@ def test_the_session_is_tried_with_what_the_login_shell_sets(
     answer = look(environment(tmp_path / "theirs", at_import=odd), user=ME)
     assert answer["host"]["login"] == {"LD_LIBRARY_PATH": "/opt/theirs/lib"}
     assert "theirs is found" in answer["findings"][0]["cause"]
+
+
+def test_packages_that_do_not_fit_are_told_by_name(programs: Path, tmp_path: Path) -> None:
+    theirs = environment(tmp_path / "theirs")
+    pip = theirs / "lib" / "pip"
+    pip.mkdir()
+    (pip / "__init__.py").touch()
+    said = "tensorflow 2.20.0 requires numpy<3,>=2, but you have numpy 1.26.4 which is incompatible."
+    (pip / "__main__.py").write_text(f"import sys\nprint({said!r})\nsys.exit(1)\n")
+    (finding,) = look(theirs)["findings"]
+    assert finding["id"] == "package-too-old"
+    assert finding["cause"].startswith("numpy 1.26.4 is too old for tensorflow")

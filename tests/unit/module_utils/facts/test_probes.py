@@ -89,6 +89,24 @@ def test_gpus_that_nobody_uses() -> None:
     assert list(probes.idle(0, sessions)) == []
 
 
+@pytest.mark.parametrize(
+    ("capability", "built", "served"),
+    [
+        ("8.6", "sm_60 sm_70 sm_80 compute_90", True),
+        ("12.0", "sm_60 sm_80 compute_90", True),
+        ("12.0", "sm_60 sm_80 sm_90", False),
+        ("5.2", "sm_60 sm_80 compute_90", False),
+        ("7.0", "", True),
+    ],
+)
+def test_what_a_build_has_code_for(capability: str, built: str, served: bool) -> None:
+    said = probes.capabilities(f"{capability}\n", f"I x.cc:1] log\nbuilt for: {built}\n")
+    assert said == ([] if served else [f"compute capability {capability} is not served by this build"])
+    assert all(
+        matcher.claims(f"1 GPU on the bus, and the session uses 0\n{one}")[0].id == "gpu-too-new" for one in said
+    )
+
+
 def room(blocks: int, inodes: int) -> SimpleNamespace:
     """A file system of 10 GB and a million inodes, of which that is free."""
     return SimpleNamespace(f_bavail=blocks, f_frsize=1 << 20, f_blocks=10_000, f_files=1_000_000, f_favail=inodes)
