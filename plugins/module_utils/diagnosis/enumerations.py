@@ -131,7 +131,7 @@ FAMILIES = (
         SPECIFIC,
         (
             (PLAIN, "NVML_ERROR_", r"NVML_ERROR_(?P<name>[A-Z_]+)"),
-            (PLAIN, "NVML", r"(?:NVML|NVMLError_\w+|nvml error): (?P<text>[A-Z][^\n]+)"),
+            (PLAIN, "NVML", r"(?:NVML|NVMLError_\w+|nvml error): (?P<text>[A-Za-z][^\n]+)"),
             (PLAIN, "nvml", r"nvml\w+[^\n\d]{0,20}(?:returned|failed|error)[^\n\d]{0,12}(?P<number>\d{1,3})\b"),
         ),
     ),
@@ -154,7 +154,7 @@ FAMILIES = (
                 "",
                 (
                     r"^\s*(?:\w+\.)*(?P<name>[A-Z]\w+(?:Error|Exception|NotFound\w*|Channel|MatchSpec|VersionSpec|"
-                    r"NotAllowed|Denied))\b(?=[:(\n]|$)"
+                    r"NotAllowed|Denied|NotValid|Empty|NotDownloaded))\b(?=[:(\n]|$)"
                 ),
             ),
         ),
@@ -280,7 +280,7 @@ FAMILIES = (
                 ERROR,
                 "",
                 (
-                    r"\b(?P<name>CANCELLED|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|"
+                    r"\b(?P<name>CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND|ALREADY_EXISTS|PERMISSION_DENIED|"
                     r"RESOURCE_EXHAUSTED|FAILED_PRECONDITION|"
                     r"ABORTED|OUT_OF_RANGE|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)(?=: |$)"
                 ),
@@ -335,9 +335,10 @@ def _entry(table: str, match: Match[str]) -> Optional[Entry]:
     if "name" in groups:
         found = codes.names.get(_folded(groups["name"])) or codes.numbers.get(groups["name"])
         return found or (_codes(cuda.DRIVER).names.get(_folded(groups["name"])) if table is cuda.RUNTIME else None)
-    said = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", groups.get("text", "")).lower().strip().rstrip(".")
-    if said in codes.texts:
-        return codes.texts[said]
+    said = groups.get("text", "").lower().strip().rstrip(".")
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", groups.get("text", "")).lower().strip()  # rustls: HandshakeFailure
+    if said in codes.texts or spaced in codes.texts:
+        return codes.texts.get(said) or codes.texts[spaced]
     fitting = [text for text in codes.texts if len(text) > 9 and said.startswith(text)]
     return codes.texts[max(fitting, key=len)] if fitting else None
 

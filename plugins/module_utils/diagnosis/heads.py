@@ -4,6 +4,7 @@
 import re
 from typing import Optional, Pattern, Tuple
 
+from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.codes.system import ERRNO
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis.row import (
     ERROR,
     FATAL,
@@ -31,17 +32,8 @@ LEVELS = {
     "panic": FATAL,
 }
 
-STRERROR = (
-    r"(?i:no such file or directory|permission denied|no space left on device|read-only file system|"
-    r"disk quota exceeded|"
-    r"operation not permitted|not a directory|is a directory|file exists|too many open files(?: in system)?|"
-    r"cannot allocate memory|resource temporarily unavailable|device or resource busy|text file busy|"
-    r"input/output error|"
-    r"file name too long|argument list too long|exec format error|too many levels of symbolic links|stale file handle|"
-    r"invalid argument|no such device(?: or address)?|connection (?:refused|timed out|reset by peer)|no route to host|"
-    r"network is unreachable|address already in use|broken pipe|directory not empty|invalid cross-device link|"
-    r"transport endpoint is not connected|operation not supported|function not implemented|bad file descriptor|"
-    r"structure needs cleaning|no such process|inappropriate ioctl for device|file too large|remote i/o error)"
+STRERROR = "(?i:{0})".format(
+    "|".join(sorted((line.split(" ", 3)[3] for line in ERRNO.strip().splitlines()), key=len, reverse=True))
 )
 TRACEBACK = re.compile(r"\s*Traceback \(most recent call (?:last|first)\)")
 # The line that ends a traceback, and one that could stand alone.

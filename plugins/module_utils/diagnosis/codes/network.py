@@ -33,21 +33,21 @@ HTTP = """
 431 - request-refused Request Header Fields Too Large
 451 - index-denied Unavailable For Legal Reasons
 500 - server-overloaded Internal Server Error
-501 - request-refused Not Implemented
+501 - server-overloaded Not Implemented
 502 - server-overloaded Bad Gateway
 503 - server-overloaded Service Unavailable
 504 - server-overloaded Gateway Timeout
-505 - request-refused HTTP Version Not Supported
+505 - server-overloaded HTTP Version Not Supported
 507 - server-overloaded Insufficient Storage
 509 - server-overloaded Bandwidth Limit Exceeded
-511 - index-denied Network Authentication Required
+511 - server-overloaded Network Authentication Required
 520 - server-overloaded Web server returned an unknown error
 521 - server-overloaded Web server is down
 522 - server-overloaded Connection timed out
 523 - server-overloaded Origin is unreachable
 524 - server-overloaded A timeout occurred
-525 - tls-refused SSL handshake failed
-526 - certificate-untrusted Invalid SSL certificate
+525 - server-overloaded SSL handshake failed
+526 - server-overloaded Invalid SSL certificate
 """
 # OpenSSL writes "alert handshake failure", rustls "HandshakeFailure", Go "tls: handshake failure".
 ALERTS = """
@@ -60,7 +60,7 @@ ALERTS = """
 42 BAD_CERTIFICATE client-certificate bad certificate
 43 UNSUPPORTED_CERTIFICATE client-certificate unsupported certificate
 44 CERTIFICATE_REVOKED client-certificate certificate revoked
-45 CERTIFICATE_EXPIRED client-certificate certificate expired
+45 CERTIFICATE_EXPIRED certificate-expired certificate expired
 46 CERTIFICATE_UNKNOWN client-certificate certificate unknown
 47 ILLEGAL_PARAMETER tls-refused illegal parameter
 48 UNKNOWN_CA client-certificate unknown ca

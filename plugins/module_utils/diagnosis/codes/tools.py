@@ -6,7 +6,6 @@ A line is: number, name, row, text.
 
 CONDA = """
 - PackagesNotFoundError conda-no-package packages are not in the channels
-- PackageNotFoundError conda-no-package packages are missing
 - ResolvePackageNotFound conda-no-package packages are not in the channels
 - PackagesNotFoundInChannelsError conda-no-package packages are not in the channels
 - UnsatisfiableError conda-conflict the specifications exclude each other
