@@ -2,6 +2,7 @@
 """An output split into the records that its programs wrote, each with how grave it is. Pure, and of any text."""
 
 import bisect
+import functools
 import re
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
@@ -192,6 +193,7 @@ def _continues(record: Record, line: str, blank: bool) -> bool:
     return record.level >= ERROR and record.program in ("python", "uv", "docker", "bazel", "conda")
 
 
+@functools.lru_cache(maxsize=4096)  # logs repeat themselves
 def _head(line: str) -> Optional[Tuple[str, int]]:
     """Return the program and level of a line that begins a record, or None."""
     if any(word in line for word in HARMLESS_WORDS) or HARMLESS_PATTERN.search(line):

@@ -283,11 +283,11 @@ def look_at_rest(
             served = probes.capabilities(asked("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"), log)
             found.append(("{0} as user {1}".format(python, user), "\n".join([said] + served + [log])))
     for one in sound:
-        python, user = str(one["interpreter"]), pwd.getpwnam(str(one["user"]))
-        checked = host.run([python, "-B", "-c", probes.RECORD], user, seconds=3 * SHORT)
+        python, entry = str(one["interpreter"]), pwd.getpwnam(str(one["user"]))
+        checked = host.run([python, "-B", "-c", probes.RECORD], entry, seconds=3 * SHORT)
         if checked.output.strip() and not checked.status:
             found.append((python, checked.output))
-        fits = host.run([python, "-B", "-m", "pip", "--disable-pip-version-check", "check"], user, seconds=3 * SHORT)
+        fits = host.run([python, "-B", "-m", "pip", "--disable-pip-version-check", "check"], entry, seconds=3 * SHORT)
         if fits.status and " requires " in fits.output:
             found.append((python, fits.output))
     return [finding for finding in (Finding(*said) for said in found) if matcher.claims(finding.output)]

@@ -83,9 +83,15 @@ def test_whatever_the_encoding_and_the_colours(raw: bytes) -> None:
 def test_a_usual_log_is_explained_within_a_fifth_of_a_second() -> None:
     log = (QUIET * 2000)[:99_000] + "E: Unable to locate package libcudnn9\n" + FAILURE
     report.explained(log)  # compiles what is needed
-    began = time.process_time()
-    assert {one["id"] for one in report.explained(log + "\n")} == {"apt-no-such-package", "gpu-program-fault"}
-    assert time.process_time() - began < 0.2
+    took = []
+    for number in range(3):  # other programs on the machine disturb one or the other
+        began = time.process_time()
+        assert {one["id"] for one in report.explained(f"{log}{number}\n")} == {
+            "apt-no-such-package",
+            "gpu-program-fault",
+        }
+        took.append(time.process_time() - began)
+    assert min(took) < 0.2
 
 
 @pytest.mark.parametrize(

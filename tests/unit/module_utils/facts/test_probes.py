@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
@@ -75,7 +76,7 @@ def test_gpu_memory_that_is_used_up_and_who_holds_it() -> None:
 
 
 def test_gpus_that_nobody_uses() -> None:
-    sessions = [
+    sessions: list[dict[str, Any]] = [
         {"interpreter": "/a/bin/python", "user": "alice", "gpus": 0},
         {"interpreter": "/b/bin/python", "user": "bob", "gpus": 2},
         {"interpreter": "/c/bin/python", "user": "carol"},
