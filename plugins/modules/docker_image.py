@@ -125,7 +125,7 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_mo
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_digest, image_store
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import Record, Store
 
 Answer = Dict[str, Any]
@@ -174,7 +174,7 @@ def main() -> None:
 def present(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     """Provide the image."""
     if not check_mode:
-        store.clear()
+        docker_images.clear_killed(store)
     records = store.read()
     there = docker_cli.inspect([record["id"] for record in records]) if records or not check_mode else {}
     records = [record for record in records if record["id"] in there]
@@ -316,7 +316,7 @@ def absent(store: Store, asked: Dict[str, Any], check_mode: bool) -> Answer:
     """Remove all images of ours."""
     records = store.read()
     if os.path.isdir(store.directory) and not check_mode:
-        store.clear()
+        docker_images.clear_killed(store)
     if check_mode or not records:
         if not check_mode:
             store.remove()

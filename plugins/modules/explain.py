@@ -45,13 +45,13 @@ text:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tensorwright.fleet.plugins.module_utils.common.fleet_module import FleetModule
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import report
 
 
 def main() -> None:
     """Run the module."""
-    module: Any = AnsibleModule(
+    module: Any = FleetModule(
         argument_spec={"path": {"type": "path"}, "output": {"type": "str"}},
         required_one_of=[("path", "output")],
         mutually_exclusive=[("path", "output")],

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.network import download
 from ansible_collections.tensorwright.fleet.plugins.module_utils.network.package_cache import Cache
 

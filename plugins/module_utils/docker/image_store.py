@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import safe_tree
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.files import replace, text
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import client
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 
 DIRECTORY = "/var/lib/tensorwright/tensorflow_docker"
 KEPT = "tensorwright/kept"  # this name on an image keeps it from those who prune images without a name
@@ -54,19 +54,6 @@ class Store:
         """How containers of the image in use get GPUs."""
         found = re.search(r"^GPUS=(\w+)$", text(self.current), re.MULTILINE)
         return found.group(1) if found else "none"
-
-    def clear(self) -> None:
-        """Remove what a run that was killed left: the container of a build, and a candidate. Raises DockerError.
-
-        For the run that holds the lock: no other one is building or proving.
-        """
-        pattern = BUILDER.format("[0-9]+")
-        names = docker_cli.done("ps", "--all", "--filter", "name=^/?{0}$".format(pattern), "--format", "{{.Names}}")
-        left = [name for name in names.split() if re.fullmatch(pattern, name)]
-        if left:
-            docker_cli.done("rm", "--force", "--volumes", *left)
-        with contextlib.suppress(FileNotFoundError):
-            safe_tree.unlink(self.candidate)
 
     def remove(self) -> None:
         """Forget all images."""
@@ -112,7 +99,7 @@ def lost(images: Mapping[str, str]) -> List[str]:
     if not images or not os.access("/run/docker.sock", os.W_OK):
         return []
     try:
-        there = docker_cli.inspect(list(images))
+        there = client.inspect(list(images))
     except DockerError:
         return []
     return [name for image, name in sorted(images.items()) if image not in there]

@@ -18,7 +18,8 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.common import s
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common.files import replace
 from ansible_collections.tensorwright.fleet.plugins.module_utils.diagnosis import matcher
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import client
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import (
     BUILDER,
     Record,
@@ -33,6 +34,23 @@ from ansible_collections.tensorwright.fleet.plugins.module_utils.programs import
 
 LAUNCHER = "/usr/local/bin/tensorflow-docker"
 CA_IN_BUILD = "/tensorwright-ca.crt"
+
+# -- what killed runs left --------------------------------------------------------------------------------------------
+
+
+def clear_killed(store: Store) -> None:
+    """Remove what a run that was killed left: the container of a build, and a candidate. Raises DockerError.
+
+    For the run that holds the lock: no other one is building or proving.
+    """
+    pattern = BUILDER.format("[0-9]+")
+    names = docker_cli.done("ps", "--all", "--filter", "name=^/?{0}$".format(pattern), "--format", "{{.Names}}")
+    left = [name for name in names.split() if re.fullmatch(pattern, name)]
+    if left:
+        docker_cli.done("rm", "--force", "--volumes", *left)
+    with contextlib.suppress(FileNotFoundError):
+        safe_tree.unlink(store.candidate)
+
 
 # -- getting one ------------------------------------------------------------------------------------------------------
 
@@ -88,7 +106,7 @@ def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], 
         "-s",
     ]
     try:
-        status, out, err = docker_cli.call(*start, stdin=program(requirements, index, bool(ca_file)))
+        status, out, err = client.call(*start, stdin=program(requirements, index, bool(ca_file)))
         if status:
             said = out + err
             by_engine = status == 125 or "o space left on device" in said  # the container's disk is the engine's
@@ -99,7 +117,7 @@ def build(reference: str, base: Mapping[str, Any], requirements: Sequence[str], 
         except DockerError as error:
             raise DockerError("{0} could not be built: {1}".format(reference, error), error.output) from error
     finally:
-        docker_cli.call("rm", "--force", "--volumes", name)
+        client.call("rm", "--force", "--volumes", name)
 
 
 def digest(image: Mapping[str, Any], reference: str) -> Optional[str]:

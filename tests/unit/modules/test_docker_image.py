@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ansible_collections.tensorwright.fleet.plugins.module_utils.common import files
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_store
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import client, image_store
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import images as docker_images
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_store import Store
 from ansible_collections.tensorwright.fleet.plugins.modules import docker_image
 from ansible_collections.tensorwright.fleet.plugins.plugin_utils.report import failures
@@ -111,7 +111,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     one = Engine()
-    monkeypatch.setattr(docker_cli, "call", one)
+    monkeypatch.setattr(client, "call", one)
     monkeypatch.setattr(docker_cli, "PAUSE", 0)
     return one
 

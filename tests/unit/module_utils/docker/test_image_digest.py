@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import cli as docker_cli
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import image_digest
-from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker import client, image_digest
+from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.client import DockerError
 from ansible_collections.tensorwright.fleet.plugins.module_utils.docker.image_digest import DigestError
 
 IMAGE = "tensorflow/tensorflow:2.21.0"
@@ -109,7 +108,7 @@ def pull(
     """Pull, with an engine of these mirrors; return what the engine was told."""
     site = {"ca_file": hub.ca_file, **config.pop("site", {})}
     engine = Engine({"Mirrors": mirrors, **config})
-    monkeypatch.setattr(docker_cli, "call", engine)
+    monkeypatch.setattr(client, "call", engine)
     monkeypatch.setattr(image_digest.ask, "__defaults__", (hub.address,))
     image_digest.pull(reference, 0, site)
     return engine.told
