@@ -47,7 +47,11 @@ def watch(root: Path, action: Action) -> None:
         removed += bool(depth)
         if removed % REMOVED:
             return
-        paths = [_path(word, options) for word in words[:2] if isinstance(word, (str, bytes, int, os.PathLike))]
+        paths = [
+            _path(word, options, last=number == 1)
+            for number, word in enumerate(words[:2])
+            if isinstance(word, (str, bytes, int, os.PathLike))
+        ]
         inside = [path for path in paths if path == top or path.startswith(top + os.sep)]
         if inside:
             count += 1
@@ -85,15 +89,17 @@ def watch(root: Path, action: Action) -> None:
     builtins.open, os.open = opening, opening_descriptor
 
 
-def _path(word: str | bytes | int | os.PathLike[str], options: dict[str, Any]) -> str:
-    """Return the path that a word of a call stands for: itself, what a descriptor is open on, or a name below one."""
+def _path(word: str | bytes | int | os.PathLike[str], options: dict[str, Any], last: bool) -> str:
+    """Return the path that a word of a call stands for: itself, what a descriptor is open on, or a name below one.
+
+    last: it is the second word, such as where a rename leads.
+    """
     if isinstance(word, int):
         return _of(word)
     if os.fsdecode(word).startswith("/proc/self/fd/"):  # what is open for its path alone
         return _of(os.path.basename(os.fsdecode(word)))
-    directory = next(
-        (options[key] for key in ("dir_fd", "src_dir_fd", "dst_dir_fd") if options.get(key) is not None), None
-    )
+    keys = ("dir_fd", "dst_dir_fd", "src_dir_fd") if last else ("dir_fd", "src_dir_fd", "dst_dir_fd")
+    directory = next((options[key] for key in keys if options.get(key) is not None), None)
     return os.path.abspath(os.path.join("/" if directory is None else _of(directory), os.fsdecode(word)))
 
 
