@@ -20,6 +20,24 @@ def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_lock, "FILE", str(tmp_path / "host.lock"))
 
 
+# What takes seconds a test: those that build environments, and those that run playbooks or processes of their own.
+SLOW_FIXTURES = {"index", "site"}
+SLOW = (
+    "unit/playbooks/",
+    "unit/callback/",
+    "unit/modules/test_source_build",
+    "unit/plugin_utils/bundle/test_builder.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `script/test fast` leaves out."""
+    for item in items:
+        slow_file = any(part in item.path.as_posix() for part in SLOW)
+        if slow_file or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("installs")
+
+
 @pytest.fixture
 def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests (an index, a proxy, a virtualenv) away from installers."""

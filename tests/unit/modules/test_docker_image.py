@@ -459,9 +459,7 @@ def test_a_full_disk_in_the_middle_leaves_users_the_image_of_before(
     with pytest.raises(DockerError) as failed:
         present(store, **asked)
     verb = "pulled" if when == "pull" else "built"
-    told = (
-        rf"{asked['image']} could not be {verb}: the disk is full; free space on it: .*docker_data_root.*"
-    )
+    told = rf"{asked['image']} could not be {verb}: the disk is full; free space on it: .*docker_data_root.*"
     assert re.fullmatch(told, str(failed.value)), str(failed.value)
     assert Path(store.current).read_text() == before
     assert [record["reference"] for record in store.read()] == [ONE]
