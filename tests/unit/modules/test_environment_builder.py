@@ -249,8 +249,10 @@ tried("tool", lambda: open(store + "/tools/evil", "w"))
 here = [os.path.join(store, "tensorflow", name) for name in os.listdir(store + "/tensorflow")]
 mine = [path for path in here if os.stat(path).st_uid == os.geteuid()][0]
 subprocess.Popen(["/bin/sleep", "300"], start_new_session=True, stdin=-3, stdout=-3, stderr=-3)
-for name in ("constraints.txt", ".tensorwright.hold", "tensorwright"):
-    os.symlink({str(secret)!r}, os.path.join(mine, name)) if name != "tensorwright" else None
+for name in ("constraints.txt", ".tensorwright.hold"):
+    if os.path.lexists(os.path.join(mine, name)):
+        os.unlink(os.path.join(mine, name))
+    os.symlink({str(secret)!r}, os.path.join(mine, name))
 open(os.path.join(mine, "bin", "suid"), "w").write("x")
 os.chmod(os.path.join(mine, "bin", "suid"), 0o6777)
 """

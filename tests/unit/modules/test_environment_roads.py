@@ -358,7 +358,8 @@ def test_conda_stays_for_another_environment_of_its(site: Site, installer: dict[
 def test_a_conda_that_lacks_the_python_says_so(site: Site, installer: dict[str, str]) -> None:
     provide(site, **installer, role="conda")
     failed = site.try_present(**with_conda(conda={"python": "9.9", "channels": ["conda-forge"]}))
-    assert "PackagesNotFoundError: python=9.9" in failed["msg"]
+    assert "none of conda's channels has that" in failed["msg"]
+    assert "PackagesNotFoundError: python=9.9" in failed["output"]
     assert site.releases == []
 
 
