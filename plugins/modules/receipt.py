@@ -206,9 +206,8 @@ def main() -> None:
         if asked["state"] == "absent":
             answer["changed"] = drift.remove(answer["file"], module.check_mode)
         elif asked["state"] == "intended":
-            answer["changed"] = drift.intend(
-                asked["role"], asked["footprint"], asked["environments"], module.check_mode
-            )
+            # No change of the host: a role that refuses right after it has changed nothing.
+            drift.intend(asked["role"], asked["footprint"], asked["environments"], module.check_mode)
         else:
             answer["footprint"] = footprints.record(asked["footprint"])
             answer["changed"] = drift.write(

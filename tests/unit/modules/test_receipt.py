@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tensorwright.fleet.plugins.module_utils.receipts import drift
 from ansible_collections.tensorwright.fleet.plugins.modules import receipt
 
 
@@ -53,6 +54,16 @@ def test_it_is_written_anew_when_the_host_or_the_inputs_moved(
     assert run(**arguments)["changed"] is True
     assert run(**{**arguments, "inputs": "abcd"})["changed"] is True
     assert run(**{**arguments, "inputs": "abcd"})["changed"] is False
+
+
+def test_what_is_intended_is_written_down_and_is_no_change_of_the_host(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role that refuses right after it has changed nothing."""
+    monkeypatch.setattr(drift, "DIRECTORY", str(tmp_path / "receipts"))
+    intended = run(role="cuda", state="intended", footprint={"files": ["/etc/profile.d/cuda.sh"]})
+    assert not intended.get("changed")
+    assert "/etc/profile.d/cuda.sh" in (tmp_path / "receipts" / "cuda.intent").read_text()
 
 
 def test_check_mode(run: Any, arguments: dict[str, Any]) -> None:
